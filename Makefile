@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# pkgima. `make help` lists the targets; HACKING.md tells how the tree is arranged.
+
+VERSION := 0.1.0
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+libexecdir ?= $(prefix)/libexec
+mandir ?= $(prefix)/share/man
+completionsdir ?= $(prefix)/share/bash-completion/completions
+DESTDIR ?=
+
+# Where everything built goes.
+O ?= build
+
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+# As a Debian package is built; `make CFLAGS=…` replaces them.
+HARDENING := $(shell dpkg-buildflags --get CPPFLAGS 2>/dev/null) $(shell dpkg-buildflags --get CFLAGS 2>/dev/null)
+CFLAGS ?= $(or $(strip $(HARDENING)),-O2 -g)
+LDFLAGS ?= $(shell dpkg-buildflags --get LDFLAGS 2>/dev/null)
+# WERROR=1 in CI: a warning is a failure.
+WERROR ?=
+
+LIBRARIES := libcrypto libarchive liblzma libkeyutils json-c inih
+BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPKGIMA_VERSION='"$(VERSION)"' -pthread \
+	-Wall -Wextra -Wvla -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror) \
+	-fvisibility=hidden -ffunction-sections -fdata-sections \
+	$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+LINK_FLAGS := -pthread -Wl,--gc-sections -Wl,--as-needed
+
+# The library; what signs is an archive of its own, linked into the command only.
+LIB_SOURCES := $(wildcard lib/*.c)
+SIGNING_SOURCES := $(wildcard lib/signing/*.c)
+CLI_SOURCES := $(wildcard cli/*.c)
+HOOK_SOURCES := $(wildcard dpkg-hook/*.c)
+UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+
+CLI_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+HOOK_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih)
+
+LIB := $(O)/libpkgima.a
+SIGNING := $(O)/libpkgima-signing.a
+PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger
+UNIT_TESTS := $(UNIT_SOURCES:%.c=$(O)/%)
+FUZZERS := $(FUZZ_SOURCES:%.c=$(O)/%)
+MANPAGES := $(wildcard man/*.[1-8])
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+.PHONY: all
+all: $(PROGRAMS)
+
+# Objects depend on the flags they were made with.
+FLAGS_STAMP := $(O)/flags
+$(FLAGS_STAMP): FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(subst ','\'',$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' > $@
+.PHONY: FORCE
+FORCE:
+
+$(O)/%.o: %.c $(FLAGS_STAMP)
+	$(Q)mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_SOURCES:%.c=$(O)/%.o)
+$(SIGNING): $(SIGNING_SOURCES:%.c=$(O)/%.o)
+$(LIB) $(SIGNING):
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/pkgima: $(CLI_SOURCES:%.c=$(O)/%.o) $(SIGNING) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+
+$(O)/dpkg-ima-trigger: $(HOOK_SOURCES:%.c=$(O)/%.o) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(HOOK_LIBS)
+
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(SIGNING) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS) -lcmocka
+
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+.PHONY: install
+install: all
+	install -D -m 755 $(O)/pkgima $(DESTDIR)$(bindir)/pkgima
+	install -D -m 755 $(O)/dpkg-ima-trigger $(DESTDIR)$(libexecdir)/dpkg-ima/trigger
+	install -D -m 644 completion/pkgima.bash $(DESTDIR)$(completionsdir)/pkgima
+	set -e; for page in $(MANPAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/pkgima $(DESTDIR)$(libexecdir)/dpkg-ima/trigger $(DESTDIR)$(completionsdir)/pkgima
+	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima
+
+.PHONY: clean
+clean:
+	rm -rf $(O)
+
+# Tests. Each tier is a list of files; prove runs them and counts.
+UNIT_BATS := $(wildcard tests/unit/*.bats)
+PACKAGE_BATS := $(wildcard tests/package/*.bats)
+KERNEL_BATS := $(wildcard tests/kernel/*.bats)
+PROVE := prove --timer --exec tests/run-one
+TEST_ENV = PKGIMA=$(abspath $(O))/pkgima PKGIMA_BUILD=$(abspath $(O)) TOP=$(CURDIR)
+
+.PHONY: check-dependencies
+check-dependencies:
+	@tools/install-dependencies check
+
+# Every test finds all that is built.
+.PHONY: check-build
+check-build: check-dependencies
+	@$(MAKE) --no-print-directory WERROR=1 all unit-programs
+
+.PHONY: unit-programs
+unit-programs: $(UNIT_TESTS)
+
+.PHONY: check check-unit check-package check-kernel
+check: check-build
+	$(TEST_ENV) $(PROVE) $(UNIT_TESTS) $(UNIT_BATS) $(PACKAGE_BATS) $(KERNEL_BATS)
+check-unit: check-build
+	$(TEST_ENV) $(PROVE) $(UNIT_TESTS) $(UNIT_BATS)
+check-package: check-build
+	$(TEST_ENV) $(PROVE) $(PACKAGE_BATS)
+check-kernel: check-build
+	$(TEST_ENV) $(PROVE) $(KERNEL_BATS)
+
+# AddressSanitizer and UndefinedBehaviorSanitizer over the C tests and the fuzzers' corpus.
+.PHONY: sanitize
+sanitize:
+	@$(MAKE) --no-print-directory O=$(O)/sanitize WERROR=1 CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
+		LDFLAGS= all unit-programs
+	PKGIMA=$(abspath $(O))/sanitize/pkgima PKGIMA_BUILD=$(abspath $(O))/sanitize TOP=$(CURDIR) \
+		prove --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%)
+
+.PHONY: analyze
+analyze:
+	tools/analyze $(CLI_SOURCES) $(LIB_SOURCES) $(SIGNING_SOURCES) $(HOOK_SOURCES)
+
+# Fuzzers, FUZZ_SECONDS each; what they find stays in tests/data.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz:
+	tools/fuzz $(O)/fuzz $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: all
+	$(TEST_ENV) tests/bench/run
+
+.PHONY: demo
+demo:
+	@tools/install-dependencies demo
+	@$(MAKE) --no-print-directory all
+	@$(TEST_ENV) tests/demo
+
+.PHONY: help
+help:
+	@echo 'Targets: all install uninstall clean'
+	@echo '         demo           sign, install and verify a real package in a scratch root'
+	@echo '         check          all tests: check-unit check-package check-kernel'
+	@echo '         sanitize analyze fuzz bench'
+	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60'

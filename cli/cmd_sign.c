@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/signing/key.h"
+#include "sign.h"
+
+struct arguments {
+	const char *key, *cert, *hash, *from;
+	unsigned long threads;
+	bool in_place, xattr;
+};
+
+/* Packages that are named on standard input, one a line. */
+static void sign_listed(struct sign_settings *settings)
+{
+	cleanup_free char *line = NULL;
+	size_t capacity = 0;
+	ssize_t length;
+
+	while ((length = getline(&line, &capacity, stdin)) > 0) {
+		if (line[length - 1] == '\n')
+			line[--length] = '\0';
+		if (length)
+			sign_path(settings, line);
+	}
+	if (ferror(stdin)) {
+		cli_message(settings->command, "cannot read the list: %s", strerror(errno));
+		settings->status = CLI_FAILED;
+	}
+}
+
+static void sign_all(struct sign_settings *settings, const struct arguments *arguments, char **paths)
+{
+	if (arguments->xattr) {
+		sign_xattrs(settings, paths);
+		return;
+	}
+	cli_progress_begin(&settings->progress);
+	if (arguments->from)
+		sign_listed(settings);
+	for (; *paths; paths++)
+		sign_path(settings, *paths);
+	if (settings->progress.active) {
+		cli_progress_end(&settings->progress);
+		printf("%zu packages signed, %zu files\n", settings->packages, settings->files);
+	}
+}
+
+static int sign(struct sign_settings *settings, const struct arguments *arguments, char **paths)
+{
+	const struct cli_command *command = settings->command;
+	cleanup_certificate struct pkgima_certificate *certificate = NULL;
+	struct pkgima_error error;
+	EVP_PKEY *key = NULL;
+	int r;
+
+	r = pkgima_certificate_load(arguments->cert, &certificate, &error);
+	if (r == 0)
+		r = pkgima_key_load(arguments->key, &key, &error);
+	if (r == 0)
+		r = pkgima_key_check(key, certificate, time(NULL), &error);
+	if (r == 0 && pkgima_key_is_exposed(arguments->key))
+		cli_message(command, "warning: others than its owner can read the key file");
+	if (r == 0)
+		r = pkgima_signer_new(key, certificate, settings->threads, &settings->signer, &error);
+	if (r < 0) {
+		cli_message(command, "%s", error.text);
+		settings->status = CLI_FAILED;
+	} else {
+		sign_all(settings, arguments, paths);
+	}
+	pkgima_signer_free(settings->signer);
+	EVP_PKEY_free(key);
+	return cli_finish(command, settings->status);
+}
+
+static int check_arguments(struct sign_settings *settings, const struct arguments *arguments, int paths)
+{
+	const struct cli_command *command = settings->command;
+
+	if (!arguments->key || !arguments->cert)
+		return cli_usage(command, "--key and --cert are needed");
+	if (arguments->hash && !pkgima_hash_from_name(arguments->hash, strlen(arguments->hash), &settings->hash))
+		return cli_usage(command, "--hash takes sha256, sha384 or sha512");
+	if (arguments->from && strcmp(arguments->from, "-") != 0)
+		return cli_usage(command, "--from takes -, for standard input");
+	if (arguments->xattr && (settings->out || arguments->in_place || arguments->from))
+		return cli_usage(command, "--xattr signs files where they are, it takes neither --out nor --in-place");
+	if (!arguments->xattr && !settings->out == !arguments->in_place)
+		return cli_usage(command, "one of --out DIR and --in-place is needed");
+	if (settings->recursive && !arguments->xattr)
+		return cli_usage(command, "-r belongs to --xattr");
+	if (!paths && !arguments->from)
+		return cli_usage(command, arguments->xattr ? "which file?" : "which package?");
+	return CLI_OK;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "key", required_argument, NULL, 'k' },
+		{ "cert", required_argument, NULL, 'c' },
+		{ "hash", required_argument, NULL, 'H' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "in-place", no_argument, NULL, 'i' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "xattr", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct sign_settings settings = { .command = command, .hash = PKGIMA_HASH_SHA256 };
+	struct arguments arguments = { 0 };
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "j:rh", options, NULL)) != -1) {
+		switch (option) {
+		case 'k':
+			arguments.key = optarg;
+			break;
+		case 'c':
+			arguments.cert = optarg;
+			break;
+		case 'H':
+			arguments.hash = optarg;
+			break;
+		case 'o':
+			settings.out = optarg;
+			break;
+		case 'i':
+			arguments.in_place = true;
+			break;
+		case 'f':
+			arguments.from = optarg;
+			break;
+		case 'x':
+			arguments.xattr = true;
+			break;
+		case 'r':
+			settings.recursive = true;
+			break;
+		case 'j':
+			if (!cli_number(optarg, 1, 256, &arguments.threads))
+				return cli_usage(command, "-j takes a number from 1 to 256");
+			settings.threads = (unsigned int)arguments.threads;
+			break;
+		case 'h':
+			return cli_help(command);
+		default:
+			return cli_bad_option(command);
+		}
+	}
+	status = check_arguments(&settings, &arguments, argc - optind);
+	return status == CLI_OK ? sign(&settings, &arguments, argv + optind) : status;
+}
+
+const struct cli_command cmd_sign = {
+	.name = "sign",
+	.summary = "put signatures into packages, or on files",
+	.help = "Usage: pkgima sign --key KEY --cert CERT [OPTION...] (--out DIR | --in-place)\n"
+		"                   [--from -] PACKAGE|DIR...\n"
+		"       pkgima sign --xattr --key KEY --cert CERT [--hash HASH] [-r] FILE...\n"
+		"Signs every file and maintainer script of .deb packages, or sets security.ima of\n"
+		"files. Every signature is verified with the certificate before it is written.\n"
+		"A folder means all .deb files below it.\n\n"
+		"  --key KEY      private key, a PEM file\n"
+		"  --cert CERT    its certificate, DER or PEM; one that no kernel would take is refused\n"
+		"  --hash HASH    sha256 (default), sha384 or sha512\n"
+		"  --out DIR      write the signed packages there; folders keep their structure\n"
+		"  --in-place     replace the packages\n"
+		"  --from -       read names of packages from standard input, one a line\n"
+		"  --xattr        sign files, not packages: sets their security.ima\n"
+		"  -r             with --xattr: all files below folders\n"
+		"  -j N           sign on N threads, default: one per core\n"
+		"  -h, --help     show this\n",
+	.run = run,
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DPKG_HOOK_STAMP_H
+#define DPKG_HOOK_STAMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../lib/dpkg.h"
+#include "../lib/error.h"
+
+#define STAMP_FOLDER "/var/lib/dpkg-ima"
+#define STAMP_NAME "stamp"
+
+/*
+ * Which manifests were applied. A manifest is told from its successor by device, inode, change time and size, not by
+ * comparing times: a clock that was set back hides no package.
+ */
+struct stamp;
+
+/* Reads the root's stamp. One that is missing or cannot be read is empty: then everything is applied once more. */
+struct stamp *stamp_read(int root_fd);
+void stamp_free(struct stamp *stamp);
+
+/* Was this manifest worked on? *@ret_good: nothing was found against it. */
+bool stamp_has(const struct stamp *stamp, const struct pkgima_dpkg_package *package, bool *ret_good);
+
+/* Writes a stamp for all @packages; @good has one element for each. */
+int stamp_write(int root_fd, const struct pkgima_dpkg_package *packages, const bool *good, size_t count,
+		struct pkgima_error *error);
+
+#endif

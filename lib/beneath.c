@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "io.h"
+
+static int open_beneath(int root_fd, const char *path, uint64_t flags)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	/* EAGAIN: a rename elsewhere raced with the walk, openat2(2) says to try again. */
+	for (int attempt = 0; attempt < 32; attempt++) {
+		fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int pkgima_root_open(const char *path, struct pkgima_error *error)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return pkgima_fail_errno(error, "cannot open the root %s", path);
+	return fd;
+}
+
+int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat)
+{
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	/* O_NONBLOCK and O_NOCTTY: opening a FIFO or a terminal must have no effect before fstat() tells what it is. */
+	fd = open_beneath(root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd == -ENOTDIR)
+		return -ENOENT;
+	if (fd == -ELOOP || fd == -ENXIO)
+		return -EINVAL;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (ret_stat)
+		*ret_stat = st;
+	return pkgima_steal_fd(&fd);
+}
+
+int pkgima_beneath_open_folder(int root_fd, const char *path)
+{
+	return open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY);
+}
+
+int pkgima_beneath_read(int root_fd, const char *path, size_t max, uint8_t **ret_data, size_t *ret_length,
+			struct pkgima_error *error)
+{
+	cleanup_close int fd = pkgima_beneath_open_file(root_fd, path, NULL);
+
+	if (fd == -ENOENT)
+		return fd;
+	if (fd < 0)
+		return pkgima_fail(error, fd, "cannot open %s: %s", path,
+				   fd == -EINVAL ? "no regular file" : strerror(-fd));
+	return pkgima_read_file(fd, path, max, ret_data, ret_length, error);
+}

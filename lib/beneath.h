@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PKGIMA_BENEATH_H
+#define PKGIMA_BENEATH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "error.h"
+
+/*
+ * Opening files beneath a root, as they would be seen by a process chrooted there: absolute symbolic links and ".." stay
+ * inside, /proc's magic links are refused (openat2(2) with RESOLVE_IN_ROOT, Linux 5.6).
+ */
+
+/* Opens the folder that is to be the root ("/" too). Returns a descriptor (O_PATH) that is the caller's, or -errno. */
+int pkgima_root_open(const char *path, struct pkgima_error *error);
+
+/*
+ * Opens the regular file @path (absolute, meant inside the root) for reading. A final symbolic link is not followed, and
+ * nothing but a regular file is opened: a device or FIFO has no effect. *@ret_stat may be NULL.
+ * Returns a descriptor that is the caller's; -ENOENT when it is not there (also a missing parent); -EINVAL when it is no
+ * regular file, a symbolic link included; another -errno. Writes no error text: callers know what the name means.
+ */
+int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat);
+
+/* Opens a folder, following symbolic links inside the root. Returns a descriptor usable for openat() and reading, or -errno. */
+int pkgima_beneath_open_folder(int root_fd, const char *path);
+
+/*
+ * Reads a whole file as pkgima_beneath_open_file() opens it; see pkgima_read_file(). -ENOENT is returned without a text.
+ */
+int pkgima_beneath_read(int root_fd, const char *path, size_t max, uint8_t **ret_data, size_t *ret_length,
+			struct pkgima_error *error);
+
+#endif

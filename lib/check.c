@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "io.h"
+#include "signature.h"
+
+struct pkgima_checker *pkgima_checker_new(const struct pkgima_trust *trust)
+{
+	struct pkgima_checker *checker = calloc(1, sizeof(*checker));
+
+	if (!checker)
+		return NULL;
+	checker->hasher = pkgima_hasher_new();
+	checker->verifier = pkgima_verifier_new(trust);
+	if (!checker->hasher || !checker->verifier) {
+		pkgima_checker_free(checker);
+		return NULL;
+	}
+	return checker;
+}
+
+void pkgima_checker_free(struct pkgima_checker *checker)
+{
+	if (!checker)
+		return;
+	pkgima_hasher_free(checker->hasher);
+	pkgima_verifier_free(checker->verifier);
+	free(checker);
+}
+
+int pkgima_checker_run(struct pkgima_checker *checker, const struct pkgima_entry *entry, int fd,
+		       enum pkgima_verdict *ret_verdict, struct pkgima_error *reason)
+{
+	uint8_t digest[PKGIMA_DIGEST_MAX];
+	int r;
+
+	*ret_verdict = pkgima_verifier_check(checker->verifier, &entry->ima, entry->hash, entry->digest, reason);
+	if (*ret_verdict != PKGIMA_VERDICT_OK)
+		return 0;
+	r = pkgima_hasher_file(checker->hasher, entry->hash, fd, digest, reason);
+	if (r < 0)
+		return r;
+	if (memcmp(digest, entry->digest, pkgima_hash_size(entry->hash)) != 0) {
+		pkgima_fail(reason, 0, "the content is not what was signed");
+		*ret_verdict = PKGIMA_VERDICT_DIGEST_MISMATCH;
+	}
+	return 0;
+}
+
+bool pkgima_file_has_value(int fd, const struct pkgima_value *value)
+{
+	uint8_t current[PKGIMA_SIGNATURE_MAX];
+	ssize_t length = fgetxattr(fd, PKGIMA_XATTR_IMA, current, sizeof(current));
+
+	return length >= 0 && (size_t)length == value->length && !memcmp(current, value->bytes, value->length);
+}
+
+static bool is_below(const char *path, const char *const folders[])
+{
+	for (size_t i = 0; folders[i]; i++)
+		if (!strncmp(path, folders[i], strlen(folders[i])))
+			return true;
+	return false;
+}
+
+static bool has_executable_content(int fd)
+{
+	char start[4];
+
+	if (pkgima_pread_all(fd, start, sizeof(start), 0) != sizeof(start))
+		return false;
+	return !memcmp(start, "\177ELF", 4) || !memcmp(start, "#!", 2);
+}
+
+bool pkgima_file_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, int fd,
+			     const struct stat *st)
+{
+	static const char *const boot[] = { "/etc/keys/", "/etc/ima-init/", "/ima/", NULL };
+	static const char *const loaded[] = { "/lib/modules/", "/usr/lib/modules/", "/lib/firmware/",
+					      "/usr/lib/firmware/", "/boot/", NULL };
+	bool has_x = st->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
+
+	if (has_x || entry->type == PKGIMA_ENTRY_SCRIPT || is_below(entry->path, boot))
+		return true;
+	if (entry->type == PKGIMA_ENTRY_CONFFILE && config->conffiles == PKGIMA_CONFFILES_NO)
+		return false;
+	return config->select == PKGIMA_SELECT_ALL || is_below(entry->path, loaded) || has_executable_content(fd);
+}

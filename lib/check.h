@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PKGIMA_CHECK_H
+#define PKGIMA_CHECK_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "entry.h"
+#include "verify.h"
+
+#define PKGIMA_XATTR_IMA "security.ima"
+
+/* One file on disk against its entry. One object per thread. */
+struct pkgima_checker {
+	struct pkgima_hasher *hasher;
+	struct pkgima_verifier *verifier;
+};
+
+/* NULL without memory. */
+struct pkgima_checker *pkgima_checker_new(const struct pkgima_trust *trust);
+void pkgima_checker_free(struct pkgima_checker *checker);
+
+/*
+ * May @entry's signature stand on the file behind @fd (opened for reading, at its start): a trusted key's signature of the
+ * digest, and the digest that of the content? OK, or UNSIGNED, UNKNOWN_KEY, BAD_SIGNATURE, DIGEST_MISMATCH with the
+ * reason. What security.ima the file carries is not looked at. -errno when the file cannot be read.
+ */
+int pkgima_checker_run(struct pkgima_checker *checker, const struct pkgima_entry *entry, int fd,
+		       enum pkgima_verdict *ret_verdict, struct pkgima_error *reason);
+
+/* Does the file behind @fd carry just this value of security.ima? */
+bool pkgima_file_has_value(int fd, const struct pkgima_value *value);
+
+/*
+ * Do the settings want a signature on this file? Always what booting needs (/etc/keys, /etc/ima-init, /ima). Conffiles only
+ * with an x bit or conffiles=yes. With select=exec only files with an x bit, ELF objects, kernel modules, firmware and
+ * scripts. @fd may be read at its start (by pread), @path is the entry's, @st the file's.
+ */
+bool pkgima_file_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, int fd,
+			     const struct stat *st);
+
+#endif

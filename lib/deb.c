@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "deb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "io.h"
+#include "manifest.h"
+
+#define FORMAT_MAX 64 /* bytes of debian-binary that are looked at */
+
+static bool match_compression(const char *name, const char *base, enum pkgima_compression *ret_compression)
+{
+	static const struct { const char *suffix; enum pkgima_compression compression; } suffixes[] = {
+		{ "", PKGIMA_COMPRESSION_NONE },     { ".gz", PKGIMA_COMPRESSION_GZIP },
+		{ ".xz", PKGIMA_COMPRESSION_XZ },    { ".zst", PKGIMA_COMPRESSION_ZSTD },
+		{ ".bz2", PKGIMA_COMPRESSION_BZIP2 }, { ".lzma", PKGIMA_COMPRESSION_LZMA },
+	};
+	size_t length = strlen(base);
+
+	if (strncmp(name, base, length) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		if (!strcmp(name + length, suffixes[i].suffix)) {
+			*ret_compression = suffixes[i].compression;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The index of the first member from *@at that is not one of the "_" members that deb(5) allows between the others. */
+static bool next_member(const struct pkgima_deb *deb, size_t *at)
+{
+	while (*at < deb->count && deb->members[*at].name[0] == '_')
+		(*at)++;
+	return *at < deb->count;
+}
+
+/* debian-binary, control.tar*, data.tar*, in this order, as dpkg wants it: lib/dpkg/deb-version.h, dpkg-deb/extract.c. */
+static int check_layout(struct pkgima_deb *deb, struct pkgima_error *error)
+{
+	char format[FORMAT_MAX];
+	uint64_t size;
+	size_t at = 1;
+	char name[80];
+
+	if (deb->count == 0 || strcmp(deb->members[0].name, "debian-binary") != 0)
+		return pkgima_fail(error, -EINVAL, "its first member is not debian-binary, so it is no .deb");
+	size = deb->members[0].size < sizeof(format) ? deb->members[0].size : sizeof(format);
+	if (pkgima_pread_all(deb->fd, format, size, deb->members[0].offset) != (ssize_t)size || size < 4 ||
+	    memcmp(format, "2.", 2) != 0)
+		return pkgima_fail(error, -EINVAL, "it has not format 2.x of a .deb");
+	if (!next_member(deb, &at))
+		return pkgima_fail(error, -EINVAL, "cut off: there is no control member");
+	if (!match_compression(deb->members[at].name, "control.tar", &deb->control_compression))
+		return pkgima_fail(error, -EINVAL, "member %s stands where the control member should",
+				   pkgima_printable_into(deb->members[at].name, name, sizeof(name)));
+	deb->control = at++;
+	if (!next_member(deb, &at))
+		return pkgima_fail(error, -EINVAL, "cut off: there is no data member");
+	if (!match_compression(deb->members[at].name, "data.tar", &deb->data_compression))
+		return pkgima_fail(error, -EINVAL, "member %s stands where the data member should",
+				   pkgima_printable_into(deb->members[at].name, name, sizeof(name)));
+	deb->data = at;
+	return 0;
+}
+
+bool pkgima_deb_probe(int fd)
+{
+	static const char start[] = PKGIMA_AR_MAGIC "debian-binary";
+	char bytes[sizeof(start) - 1];
+
+	return pkgima_pread_all(fd, bytes, sizeof(bytes), 0) == sizeof(bytes) && !memcmp(bytes, start, sizeof(bytes));
+}
+
+int pkgima_deb_open(const char *path, struct pkgima_deb **ret_deb, struct pkgima_error *error)
+{
+	cleanup_deb struct pkgima_deb *deb = calloc(1, sizeof(*deb));
+	int r;
+
+	if (!deb)
+		return pkgima_fail(error, -ENOMEM, "no memory to read a package");
+	deb->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (deb->fd < 0)
+		return pkgima_fail_errno(error, "cannot open it");
+	deb->name = pkgima_printable(path);
+	if (!deb->name)
+		return pkgima_fail(error, -ENOMEM, "no memory to read a package");
+	r = pkgima_ar_scan(deb->fd, deb->members, &deb->count, error);
+	if (r == 0)
+		r = check_layout(deb, error);
+	if (r < 0)
+		return r;
+	*ret_deb = pkgima_steal_pointer(&deb);
+	return 0;
+}
+
+void pkgima_deb_free(struct pkgima_deb *deb)
+{
+	if (!deb)
+		return;
+	pkgima_close_cleanup(&deb->fd);
+	free(deb->name);
+	free(deb);
+}
+
+int pkgima_deb_open_control(const struct pkgima_deb *deb, struct pkgima_tar **ret_tar, struct pkgima_error *error)
+{
+	const struct pkgima_ar_member *member = &deb->members[deb->control];
+
+	return pkgima_tar_open(deb->fd, member->offset, member->size, deb->control_compression, 1, ret_tar, error);
+}
+
+int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, struct pkgima_tar **ret_tar,
+			 struct pkgima_error *error)
+{
+	const struct pkgima_ar_member *member = &deb->members[deb->data];
+
+	return pkgima_tar_open(deb->fd, member->offset, member->size, deb->data_compression, threads, ret_tar, error);
+}
+
+void pkgima_control_free(struct pkgima_control *control)
+{
+	for (size_t i = 0; i < control->count; i++)
+		free(control->files[i].content);
+	memset(control, 0, sizeof(*control));
+}
+
+const struct pkgima_control_file *pkgima_control_find(const struct pkgima_control *control, const char *name)
+{
+	for (size_t i = 0; i < control->count; i++)
+		if (!strcmp(control->files[i].name, name))
+			return &control->files[i];
+	return NULL;
+}
+
+static bool is_wanted(const char *name)
+{
+	return !strcmp(name, "control") || !strcmp(name, "conffiles") || !strcmp(name, PKGIMA_MANIFEST_NAME) ||
+	       pkgima_script_is_known(name);
+}
+
+static int read_control_file(struct pkgima_tar *tar, const struct pkgima_tar_member *member,
+			     struct pkgima_control *control, struct pkgima_error *error)
+{
+	const char *name = member->path + 1;
+	struct pkgima_control_file *file = &control->files[control->count];
+	size_t max = strcmp(name, PKGIMA_MANIFEST_NAME) ? PKGIMA_CONTROL_FILE_MAX : PKGIMA_MANIFEST_MAX;
+	int r;
+
+	if (!member->regular)
+		return pkgima_fail(error, -EINVAL, "%s in the control member is no regular file", name);
+	if (pkgima_control_find(control, name))
+		return pkgima_fail(error, -EINVAL, "%s is twice in the control member", name);
+	r = pkgima_tar_read_whole(tar, member, max, &file->content, &file->length, error);
+	if (r < 0)
+		return r;
+	strcpy(file->name, name);
+	control->count++;
+	return 0;
+}
+
+int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control *control, struct pkgima_error *error)
+{
+	cleanup_tar struct pkgima_tar *tar = NULL;
+	struct pkgima_tar_member member;
+	int r;
+
+	r = pkgima_deb_open_control(deb, &tar, error);
+	if (r < 0)
+		return pkgima_fail_within(error, r, "control member");
+	while ((r = pkgima_tar_next(tar, &member, error)) == 1) {
+		if (!member.path[0] || !is_wanted(member.path + 1))
+			continue;
+		r = read_control_file(tar, &member, control, error);
+		if (r < 0)
+			break;
+	}
+	if (r < 0)
+		return pkgima_fail_within(error, r, "control member");
+	if (!pkgima_control_find(control, "control"))
+		return pkgima_fail(error, -EINVAL, "control member: there is no control file in it");
+	return 0;
+}
+
+char *pkgima_control_field(const struct pkgima_control *control, const char *field)
+{
+	const struct pkgima_control_file *file = pkgima_control_find(control, "control");
+	size_t length = strlen(field);
+	const char *line = file ? (const char *)file->content : NULL;
+
+	while (line && *line) {
+		const char *end = line + strcspn(line, "\n");
+
+		if (!strncasecmp(line, field, length) && line[length] == ':') {
+			const char *value = line + length + 1;
+
+			value += strspn(value, " \t");
+			return strndup(value, value < end ? (size_t)(end - value) : 0);
+		}
+		line = *end ? end + 1 : NULL;
+	}
+	return NULL;
+}
+
+int pkgima_control_conffiles(const struct pkgima_control *control, struct pkgima_entries *entries,
+			     struct pkgima_error *error)
+{
+	static const char removal[] = "remove-on-upgrade ";
+	const struct pkgima_control_file *file = pkgima_control_find(control, "conffiles");
+	const char *line = file ? (const char *)file->content : "";
+
+	while (*line) {
+		size_t length = strcspn(line, "\n");
+		struct pkgima_entry *entry;
+		size_t used = length;
+
+		while (used && (line[used - 1] == ' ' || line[used - 1] == '\t'))
+			used--;
+		if (used && strncmp(line, removal, sizeof(removal) - 1) != 0) {
+			entry = pkgima_entries_add(entries);
+			if (entry)
+				entry->path = pkgima_entries_keep(entries, line, used);
+			if (!entry || !entry->path)
+				return pkgima_fail(error, -ENOMEM, "no memory for the list of conffiles");
+			entry->type = PKGIMA_ENTRY_CONFFILE;
+		}
+		line += length + (line[length] == '\n');
+	}
+	pkgima_entries_sort(entries);
+	return 0;
+}

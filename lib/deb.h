@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PKGIMA_DEB_H
+#define PKGIMA_DEB_H
+
+#include <stdbool.h>
+
+#include "ar.h"
+#include "cleanup.h"
+#include "entry.h"
+#include "tar.h"
+#include "trust.h"
+#include "verify.h"
+
+/* A .deb that is read: deb(5). */
+struct pkgima_deb {
+	int fd;                  /* owned */
+	char *name;              /* path, escaped, for messages; owned */
+	struct pkgima_ar_member members[PKGIMA_AR_MEMBERS_MAX];
+	size_t count;
+	size_t control, data;    /* indices in members */
+	enum pkgima_compression control_compression, data_compression;
+};
+
+/* A file of the control member, whole. */
+struct pkgima_control_file {
+	char name[PKGIMA_AR_HEADER];
+	uint8_t *content;        /* owned; a NUL stands behind it */
+	size_t length;
+};
+
+/* What is wanted of a control member: "control", "conffiles", the maintainer scripts and the manifest. */
+struct pkgima_control {
+	struct pkgima_control_file files[16];
+	size_t count;
+};
+
+/* Script, control stanza and conffiles list: larger ones are refused. */
+#define PKGIMA_CONTROL_FILE_MAX ((size_t)16 * 1024 * 1024)
+
+/* Is what @fd holds a .deb, by its first bytes? */
+bool pkgima_deb_probe(int fd);
+
+/* Opens @path and checks what stands where in it; messages do not repeat the name. */
+int pkgima_deb_open(const char *path, struct pkgima_deb **ret_deb, struct pkgima_error *error);
+void pkgima_deb_free(struct pkgima_deb *deb);
+PKGIMA_DEFINE_CLEANUP(pkgima_deb, struct pkgima_deb, pkgima_deb_free)
+#define cleanup_deb PKGIMA_CLEANUP(pkgima_deb_cleanup)
+
+/* The control or data archive, to be read once; the .deb must outlive it. */
+int pkgima_deb_open_control(const struct pkgima_deb *deb, struct pkgima_tar **ret_tar, struct pkgima_error *error);
+int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, struct pkgima_tar **ret_tar,
+			 struct pkgima_error *error);
+
+/* Reads the files named above; a file that is there twice or is no regular one is -EINVAL. */
+int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control *control, struct pkgima_error *error);
+void pkgima_control_free(struct pkgima_control *control);
+#define cleanup_control __attribute__((cleanup(pkgima_control_free)))
+const struct pkgima_control_file *pkgima_control_find(const struct pkgima_control *control, const char *name);
+
+/* Value of a field of the control stanza ("Package"), copied; NULL when it is not there or without memory. */
+char *pkgima_control_field(const struct pkgima_control *control, const char *field);
+
+/*
+ * Paths in "conffiles", one a line, an optional "remove-on-upgrade " in front (deb-conffiles(5)); those for removal are
+ * left out. Strings point into @entries' memory as paths of conffile entries, sorted.
+ */
+int pkgima_control_conffiles(const struct pkgima_control *control, struct pkgima_entries *entries,
+			     struct pkgima_error *error);
+
+/* What is found out about a package before it is installed. */
+struct pkgima_package_check {
+	struct pkgima_entries entries;  /* of its manifest, then those that are in the package but not in the manifest */
+	struct pkgima_result *results;  /* one for each entry; owned */
+};
+void pkgima_package_check_free(struct pkgima_package_check *check);
+#define cleanup_package_check __attribute__((cleanup(pkgima_package_check_free)))
+
+/*
+ * Verifies the manifest of a package: every signature, every maintainer script's content, and with @payload every
+ * regular file's content; what has no entry is UNSIGNED (maintainer scripts always, files with @payload). A package
+ * without a manifest has all its maintainer scripts UNSIGNED, and with @payload all its files.
+ * *@ret_has_manifest tells whether there is one. A manifest that cannot be read is -EINVAL.
+ */
+int pkgima_deb_check(const struct pkgima_deb *deb, const struct pkgima_trust *trust, bool payload, unsigned int threads,
+		     struct pkgima_package_check *ret_check, bool *ret_has_manifest, struct pkgima_error *error);
+
+#endif

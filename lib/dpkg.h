@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PKGIMA_DPKG_H
+#define PKGIMA_DPKG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "entry.h"
+#include "error.h"
+
+/*
+ * dpkg's database as far as signatures need it, read only: info/PKG.imasigs or info/PKG:ARCH.imasigs, info/….list, and
+ * the file "diversions". Formats: dpkg's lib/dpkg/{db-fsys-files,db-fsys-divert,db-ctrl-access}.c.
+ */
+
+#define PKGIMA_DPKG_ADMINDIR "/var/lib/dpkg"
+
+struct pkgima_diversion {
+	const char *from;      /* where a package has it */
+	const char *to;        /* where it stands instead */
+	const char *package;   /* that diverts, and so keeps the name itself; ":" for the administrator */
+};
+
+struct pkgima_dpkg {
+	int root_fd;           /* borrowed */
+	int info_fd;           /* folder "info", owned */
+	char *info_path;       /* its path inside the root, owned */
+	char *diversions_text; /* owned */
+	struct pkgima_diversion *diversions; /* sorted by from, owned */
+	size_t diversion_count;
+};
+
+/* A package that has a manifest. */
+struct pkgima_dpkg_package {
+	char *name;            /* PKG or PKG:ARCH, as its files in info/ begin; owned by the list */
+	struct stat stat;      /* of the manifest */
+};
+
+/* @admindir is inside the root. -ENOENT (with a text) when there is no such database. */
+int pkgima_dpkg_open(int root_fd, const char *admindir, struct pkgima_dpkg **ret_dpkg, struct pkgima_error *error);
+void pkgima_dpkg_free(struct pkgima_dpkg *dpkg);
+PKGIMA_DEFINE_CLEANUP(pkgima_dpkg, struct pkgima_dpkg, pkgima_dpkg_free)
+#define cleanup_dpkg PKGIMA_CLEANUP(pkgima_dpkg_cleanup)
+
+/* All packages that have a manifest, sorted by name. Free with pkgima_dpkg_packages_free(). */
+int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
+			 struct pkgima_error *error);
+void pkgima_dpkg_packages_free(struct pkgima_dpkg_package *packages, size_t count);
+
+/* Is a package of this name ("PKG", any architecture, or "PKG:ARCH") installed, so that it has a list of files? */
+bool pkgima_dpkg_is_installed(const struct pkgima_dpkg *dpkg, const char *name);
+
+/* Do @name ("PKG" or "PKG:ARCH") and an instance's name belong together? "libc6" means each of its architectures. */
+bool pkgima_dpkg_name_matches(const char *name, const char *instance);
+
+/*
+ * Reads a package's manifest into @entries (which must be empty) and drops what is no longer the package's: paths that
+ * its .list does not have (Replaces took them).
+ */
+int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
+		     struct pkgima_error *error);
+
+/* Where a file of the package is: its own path, or the diverted one. */
+const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *instance, const char *path);
+
+/*
+ * Does any package own a file with this path? For pkgima_trust_load(): @context is the struct pkgima_dpkg, NULL where
+ * there is no database. What cannot be read counts as owning nothing.
+ */
+bool pkgima_dpkg_owns(void *context, const char *path);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+/* A table that cannot grow is a failure to report, not a reason to exit. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "../parallel.h"
+#include "../signature.h"
+
+#define THREADS_MAX 64
+
+struct job {
+	struct {
+		enum pkgima_hash hash;
+		uint8_t digest[PKGIMA_DIGEST_MAX];
+	} key;
+	struct pkgima_value value;   /* allocated by the thread that signs */
+	struct job *next;            /* in the queue */
+	UT_hash_handle hh;
+};
+
+struct pkgima_signer {
+	EVP_PKEY *key;
+	const struct pkgima_certificate *certificate;
+	struct job *jobs;            /* all since the last reset, by digest; the submitting thread's alone */
+	size_t total;
+
+	pthread_mutex_t lock;        /* guards what follows */
+	pthread_cond_t work, done;
+	struct job *first, *last;    /* queue */
+	unsigned int busy;           /* threads that sign at this moment */
+	unsigned int idle;           /* threads that wait for work */
+	bool stop;
+	int result;
+	struct pkgima_error error;
+
+	unsigned int started;
+	pthread_t threads[THREADS_MAX];
+};
+
+/*
+ * What a thread signs and verifies with. It has a copy of the key: RSA blinding belongs to the thread that first used the
+ * key, and all others would queue for a shared one.
+ */
+struct hand {
+	EVP_PKEY *key;
+	EVP_PKEY_CTX *sign, *verify;
+	enum pkgima_hash hash;       /* that the contexts are set to */
+	uint8_t buffer[PKGIMA_SIGNATURE_MAX];
+};
+
+static void hand_release(struct hand *hand)
+{
+	EVP_PKEY_CTX_free(hand->sign);
+	EVP_PKEY_CTX_free(hand->verify);
+	EVP_PKEY_free(hand->key);
+	hand->sign = hand->verify = NULL;
+	hand->key = NULL;
+}
+
+static int hand_set(struct hand *hand, const struct pkgima_signer *signer, enum pkgima_hash hash)
+{
+	bool rsa = EVP_PKEY_is_a(signer->key, "RSA");
+
+	if (hand->sign && hand->hash == hash)
+		return 0;
+	hand_release(hand);
+	hand->key = EVP_PKEY_dup(signer->key);
+	/* A key in a token cannot be copied: then all share the one. */
+	if (!hand->key && EVP_PKEY_up_ref(signer->key) == 1)
+		hand->key = signer->key;
+	hand->sign = EVP_PKEY_CTX_new_from_pkey(NULL, hand->key, NULL);
+	hand->verify = EVP_PKEY_CTX_new_from_pkey(NULL, signer->certificate->key, NULL);
+	if (!hand->sign || !hand->verify || EVP_PKEY_sign_init(hand->sign) != 1 ||
+	    EVP_PKEY_verify_init(hand->verify) != 1)
+		return -EIO;
+	if (rsa && (EVP_PKEY_CTX_set_rsa_padding(hand->sign, RSA_PKCS1_PADDING) != 1 ||
+		    EVP_PKEY_CTX_set_rsa_padding(hand->verify, RSA_PKCS1_PADDING) != 1))
+		return -EIO;
+	if (EVP_PKEY_CTX_set_signature_md(hand->sign, pkgima_hash_md(hash)) != 1 ||
+	    EVP_PKEY_CTX_set_signature_md(hand->verify, pkgima_hash_md(hash)) != 1)
+		return -EIO;
+	hand->hash = hash;
+	return 0;
+}
+
+static int sign(struct hand *hand, const struct pkgima_signer *signer, struct job *job, struct pkgima_error *error)
+{
+	size_t size = pkgima_hash_size(job->key.hash);
+	size_t length = sizeof(hand->buffer) - PKGIMA_SIGNATURE_HEADER;
+	uint8_t *bytes = hand->buffer + PKGIMA_SIGNATURE_HEADER;
+	struct pkgima_signature signature;
+	char reason[128];
+
+	if (hand_set(hand, signer, job->key.hash) < 0 ||
+	    EVP_PKEY_sign(hand->sign, bytes, &length, job->key.digest, size) != 1 || length == 0) {
+		ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
+		ERR_clear_error();
+		return pkgima_fail(error, -EIO, "the key did not sign: %s", reason);
+	}
+	if (EVP_PKEY_verify(hand->verify, bytes, length, job->key.digest, size) != 1) {
+		ERR_clear_error();
+		return pkgima_fail(error, -EIO, "a signature that was just made does not verify with the certificate");
+	}
+	signature = (struct pkgima_signature){
+		.type = PKGIMA_XATTR_IMA_SIGNATURE,
+		.version = PKGIMA_SIGNATURE_VERSION,
+		.hash = job->key.hash,
+		.key_id = signer->certificate->key_id,
+		.length = length,
+	};
+	pkgima_signature_write_header(&signature, hand->buffer);
+	length += PKGIMA_SIGNATURE_HEADER;
+	bytes = malloc(length);
+	if (!bytes)
+		return pkgima_fail(error, -ENOMEM, "no memory for a signature");
+	memcpy(bytes, hand->buffer, length);
+	job->value.bytes = bytes;
+	job->value.length = length;
+	return 0;
+}
+
+/* Takes jobs off the queue and signs them, until it is empty. Called and returns with the lock held. */
+static void work_off(struct pkgima_signer *signer, struct hand *hand)
+{
+	while (signer->first && !signer->result) {
+		struct job *job = signer->first;
+		struct pkgima_error error;
+		int r;
+
+		signer->first = job->next;
+		signer->busy++;
+		pthread_mutex_unlock(&signer->lock);
+		r = sign(hand, signer, job, &error);
+		pthread_mutex_lock(&signer->lock);
+		signer->busy--;
+		if (r < 0 && !signer->result) {
+			signer->result = r;
+			signer->error = error;
+		}
+	}
+	if (signer->busy == 0)
+		pthread_cond_broadcast(&signer->done);
+}
+
+static void *work(void *argument)
+{
+	struct pkgima_signer *signer = argument;
+	struct hand hand = { 0 };
+
+	pthread_mutex_lock(&signer->lock);
+	while (!signer->stop) {
+		work_off(signer, &hand);
+		if (signer->stop)
+			break;
+		signer->idle++;
+		pthread_cond_wait(&signer->work, &signer->lock);
+		signer->idle--;
+	}
+	pthread_mutex_unlock(&signer->lock);
+	hand_release(&hand);
+	return NULL;
+}
+
+int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificate, unsigned int threads,
+		      struct pkgima_signer **ret_signer, struct pkgima_error *error)
+{
+	struct pkgima_signer *signer = calloc(1, sizeof(*signer));
+	sigset_t all, before;
+
+	if (!signer)
+		return pkgima_fail(error, -ENOMEM, "no memory to sign");
+	signer->key = key;
+	signer->certificate = certificate;
+	pthread_mutex_init(&signer->lock, NULL);
+	pthread_cond_init(&signer->work, NULL);
+	pthread_cond_init(&signer->done, NULL);
+	if (!threads)
+		threads = pkgima_parallel_cores();
+	if (threads > THREADS_MAX)
+		threads = THREADS_MAX;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (signer->started < threads &&
+	       pthread_create(&signer->threads[signer->started], NULL, work, signer) == 0)
+		signer->started++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* Without any thread pkgima_signer_wait() does the work. */
+	*ret_signer = signer;
+	return 0;
+}
+
+void pkgima_signer_free(struct pkgima_signer *signer)
+{
+	if (!signer)
+		return;
+	pthread_mutex_lock(&signer->lock);
+	signer->stop = true;
+	signer->first = NULL;
+	pthread_cond_broadcast(&signer->work);
+	pthread_mutex_unlock(&signer->lock);
+	for (unsigned int i = 0; i < signer->started; i++)
+		pthread_join(signer->threads[i], NULL);
+	pkgima_signer_reset(signer);
+	pthread_cond_destroy(&signer->work);
+	pthread_cond_destroy(&signer->done);
+	pthread_mutex_destroy(&signer->lock);
+	free(signer);
+}
+
+int pkgima_signer_submit(struct pkgima_signer *signer, enum pkgima_hash hash, const uint8_t *digest,
+			 const struct pkgima_value **ret_value, struct pkgima_error *error)
+{
+	struct job *job = calloc(1, sizeof(*job)), *known;
+
+	if (!job)
+		return pkgima_fail(error, -ENOMEM, "no memory for a signature");
+	job->key.hash = hash;
+	memcpy(job->key.digest, digest, pkgima_hash_size(hash));
+	HASH_FIND(hh, signer->jobs, &job->key, sizeof(job->key), known);
+	if (known) {
+		free(job);
+		*ret_value = &known->value;
+		return 0;
+	}
+	HASH_ADD(hh, signer->jobs, key, sizeof(job->key), job);
+	if (!job->hh.tbl) {
+		free(job);
+		return pkgima_fail(error, -ENOMEM, "no memory for a signature");
+	}
+	signer->total++;
+	pthread_mutex_lock(&signer->lock);
+	if (signer->first)
+		signer->last->next = job;
+	else
+		signer->first = job;
+	signer->last = job;
+	if (signer->idle)
+		pthread_cond_signal(&signer->work);
+	pthread_mutex_unlock(&signer->lock);
+	*ret_value = &job->value;
+	return 0;
+}
+
+int pkgima_signer_wait(struct pkgima_signer *signer, struct pkgima_error *error)
+{
+	struct hand hand = { 0 };
+	int r;
+
+	pthread_mutex_lock(&signer->lock);
+	if (!signer->started)
+		work_off(signer, &hand);
+	while (!signer->result && (signer->first || signer->busy))
+		pthread_cond_wait(&signer->done, &signer->lock);
+	r = signer->result;
+	if (r < 0 && error)
+		*error = signer->error;
+	pthread_mutex_unlock(&signer->lock);
+	hand_release(&hand);
+	return r;
+}
+
+void pkgima_signer_reset(struct pkgima_signer *signer)
+{
+	struct job *job, *next;
+
+	pthread_mutex_lock(&signer->lock);
+	signer->first = NULL;
+	while (signer->busy)
+		pthread_cond_wait(&signer->done, &signer->lock);
+	signer->result = 0;
+	pthread_mutex_unlock(&signer->lock);
+	HASH_ITER(hh, signer->jobs, job, next) {
+		HASH_DEL(signer->jobs, job);
+		free((void *)job->value.bytes);
+		free(job);
+	}
+}
+
+size_t pkgima_signer_count(const struct pkgima_signer *signer)
+{
+	return signer->total;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PKGIMA_SIGNING_SIGNER_H
+#define PKGIMA_SIGNING_SIGNER_H
+
+#include <openssl/evp.h>
+
+#include "../certificate.h"
+#include "../cleanup.h"
+#include "../error.h"
+#include "../hash.h"
+#include "../entry.h"
+
+/*
+ * Signs digests on threads of its own while its user goes on reading. The key was parsed once; a digest that was
+ * submitted before is not signed again; every signature is verified with the certificate before it is given out.
+ */
+struct pkgima_signer;
+
+/*
+ * @key and @certificate must belong together (pkgima_key_check()) and outlive the signer. @threads: 0 for all cores.
+ */
+int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificate, unsigned int threads,
+		      struct pkgima_signer **ret_signer, struct pkgima_error *error);
+/* Waits for the threads; what was submitted and not begun is dropped. */
+void pkgima_signer_free(struct pkgima_signer *signer);
+PKGIMA_DEFINE_CLEANUP(pkgima_signer, struct pkgima_signer, pkgima_signer_free)
+#define cleanup_signer PKGIMA_CLEANUP(pkgima_signer_cleanup)
+
+/*
+ * Queues a digest. *@ret_value is where the value of security.ima will be after pkgima_signer_wait(); it belongs to the
+ * signer and lives until pkgima_signer_reset(). Not for several threads at once.
+ */
+int pkgima_signer_submit(struct pkgima_signer *signer, enum pkgima_hash hash, const uint8_t *digest,
+			 const struct pkgima_value **ret_value, struct pkgima_error *error);
+
+/* Works along until all that was submitted is signed and verified; the first failure, if there was one. */
+int pkgima_signer_wait(struct pkgima_signer *signer, struct pkgima_error *error);
+
+/* Forgets all signatures: between packages, so that memory does not grow with their number. */
+void pkgima_signer_reset(struct pkgima_signer *signer);
+
+/* Signatures made since the signer was made. */
+size_t pkgima_signer_count(const struct pkgima_signer *signer);
+
+#endif

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "trust.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "beneath.h"
+#include "escape.h"
+#include "io.h"
+
+/* Names of a folder's files. */
+struct names {
+	char **list;
+	size_t count;
+};
+
+static void names_release(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+#define cleanup_names PKGIMA_CLEANUP(names_release)
+
+static inline void folder_close(DIR **folder)
+{
+	if (*folder)
+		closedir(*folder);
+}
+#define cleanup_folder PKGIMA_CLEANUP(folder_close)
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t length = strlen(name), tail = strlen(end);
+
+	return length > tail && strcmp(name + length - tail, end) == 0;
+}
+
+static bool is_der(const char *name)
+{
+	return ends_with(name, ".der");
+}
+
+static bool is_certificate_name(const char *name)
+{
+	return is_der(name) || ends_with(name, ".pem") || ends_with(name, ".crt");
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int names_add(struct names *names, const char *name)
+{
+	if (!names->list)
+		names->list = calloc(PKGIMA_TRUST_MAX, sizeof(*names->list));
+	if (!names->list)
+		return -ENOMEM;
+	if (names->count == PKGIMA_TRUST_MAX)
+		return -E2BIG;
+	names->list[names->count] = strdup(name);
+	if (!names->list[names->count])
+		return -ENOMEM;
+	names->count++;
+	return 0;
+}
+
+/* Takes @fd over. Names in the order of their bytes; hidden ones are passed over, as the shell's *.der does. */
+static int list_folder(int fd, bool (*wanted)(const char *name), struct names *ret_names)
+{
+	cleanup_names struct names names = { 0 };
+	cleanup_folder DIR *folder = fdopendir(fd);
+	struct dirent *entry;
+	int r;
+
+	if (!folder) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	while (errno = 0, (entry = readdir(folder))) {
+		if (entry->d_name[0] == '.' || !wanted(entry->d_name))
+			continue;
+		r = names_add(&names, entry->d_name);
+		if (r < 0)
+			return r;
+	}
+	if (errno)
+		return -errno;
+	if (names.count)
+		qsort(names.list, names.count, sizeof(*names.list), compare_names);
+	*ret_names = names;
+	names = (struct names){ 0 };
+	return 0;
+}
+
+static int list_failed(int code, const char *folder, struct pkgima_error *error)
+{
+	if (code == -E2BIG)
+		return pkgima_fail(error, code, "%s: more than %d certificates", folder, PKGIMA_TRUST_MAX);
+	return pkgima_fail(error, code, "cannot read folder %s: %s", folder, strerror(-code));
+}
+
+static void item_release(struct pkgima_trust_item *item)
+{
+	pkgima_certificate_free(item->certificate);
+	free(item->source);
+	free(item->problem);
+	free(item->warning);
+}
+#define cleanup_item PKGIMA_CLEANUP(item_release)
+
+struct pkgima_trust *pkgima_trust_new(void)
+{
+	return calloc(1, sizeof(struct pkgima_trust));
+}
+
+static void trust_cut(struct pkgima_trust *trust, size_t count)
+{
+	while (trust->count > count)
+		item_release(&trust->items[--trust->count]);
+}
+
+void pkgima_trust_free(struct pkgima_trust *trust)
+{
+	if (!trust)
+		return;
+	trust_cut(trust, 0);
+	free(trust->items);
+	free(trust);
+}
+
+/* Takes what @item owns over. */
+static int trust_append(struct pkgima_trust *trust, struct pkgima_trust_item *item)
+{
+	struct pkgima_trust_item *items = reallocarray(trust->items, trust->count + 1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	trust->items = items;
+	items[trust->count++] = *item;
+	*item = (struct pkgima_trust_item){ 0 };
+	return 0;
+}
+
+static int set_text(char **text, const char *value)
+{
+	*text = strdup(value);
+	return *text ? 0 : -ENOMEM;
+}
+
+/* Reads and parses @path; what is wrong with the file becomes the item's problem, only lack of memory is an error. */
+static int read_item(int root_fd, const char *path, struct pkgima_trust_item *item)
+{
+	cleanup_free uint8_t *data = NULL;
+	cleanup_close int fd = -1;
+	struct pkgima_error error = { "" };
+	const char *text = error.text;
+	size_t length, source;
+	int r;
+
+	fd = pkgima_beneath_open_file(root_fd, path, NULL);
+	if (fd == -EINVAL)
+		return set_text(&item->problem, "no regular file");
+	if (fd < 0)
+		return set_text(&item->problem, strerror(-fd));
+	r = pkgima_read_file(fd, item->source, PKGIMA_CERTIFICATE_MAX, &data, &length, &error);
+	if (r == 0)
+		r = pkgima_certificate_parse(data, length, path, &item->certificate, &error);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	/* The item has its source already. */
+	source = strlen(item->source);
+	if (strncmp(text, item->source, source) == 0 && strncmp(text + source, ": ", 2) == 0)
+		text += source + 2;
+	return set_text(&item->problem, text);
+}
+
+static bool issued_by_any(const struct pkgima_trust *trust, const struct pkgima_certificate *certificate)
+{
+	for (size_t i = 0; i < trust->count; i++) {
+		const struct pkgima_trust_item *item = &trust->items[i];
+
+		if (item->ca && !item->problem && pkgima_certificate_issued_by(certificate, item->certificate))
+			return true;
+	}
+	return false;
+}
+
+struct load {
+	struct pkgima_trust *trust;
+	int root_fd;
+	bool (*owned_by_package)(void *context, const char *path);
+	void *context;
+	time_t now;
+};
+
+/* NULL when the certificate counts. */
+static const char *item_problem(const struct load *load, const struct pkgima_trust_item *item, const char *path)
+{
+	const char *problem;
+
+	if (item->ca) {
+		problem = pkgima_certificate_ca_problem(item->certificate);
+		if (!problem && load->owned_by_package && load->owned_by_package(load->context, path))
+			problem = "it belongs to a package: a CA certificate has to be the administrator's";
+		return problem;
+	}
+	problem = pkgima_certificate_leaf_problem(item->certificate);
+	if (!problem && load->trust->has_ca && !issued_by_any(load->trust, item->certificate))
+		problem = "not issued by a CA certificate in " PKGIMA_TRUST_CA_FOLDER;
+	return problem;
+}
+
+static int load_item(const struct load *load, const char *path, bool ca)
+{
+	cleanup_item struct pkgima_trust_item item = { .ca = ca, .source = pkgima_printable(path) };
+	const char *problem, *warning;
+	int r;
+
+	if (!item.source)
+		return -ENOMEM;
+	r = read_item(load->root_fd, path, &item);
+	if (r < 0)
+		return r;
+	if (item.certificate) {
+		problem = item_problem(load, &item, path);
+		warning = pkgima_certificate_validity_problem(item.certificate, load->now);
+		if ((problem && set_text(&item.problem, problem) < 0) ||
+		    (warning && set_text(&item.warning, warning) < 0))
+			return -ENOMEM;
+	}
+	return trust_append(load->trust, &item);
+}
+
+static int load_folder(const struct load *load, const char *folder, bool ca, struct pkgima_error *error)
+{
+	cleanup_names struct names names = { 0 };
+	int fd, r;
+
+	fd = pkgima_beneath_open_folder(load->root_fd, folder);
+	if (fd == -ENOENT)
+		return 0;
+	r = fd < 0 ? fd : list_folder(fd, is_der, &names);
+	if (r < 0)
+		return list_failed(r, folder, error);
+	for (size_t i = 0; i < names.count; i++) {
+		cleanup_free char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", folder, names.list[i]) < 0) {
+			path = NULL;
+			r = -ENOMEM;
+		} else {
+			r = load_item(load, path, ca);
+		}
+		if (r < 0)
+			return pkgima_fail(error, r, "cannot load the certificates in %s: %s", folder, strerror(-r));
+	}
+	return 0;
+}
+
+int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,
+		      bool (*owned_by_package)(void *context, const char *path), void *context,
+		      struct pkgima_error *error)
+{
+	struct load load = {
+		.trust = trust,
+		.root_fd = root_fd,
+		.owned_by_package = owned_by_package,
+		.context = context,
+		.now = time(NULL),
+	};
+	int r;
+
+	r = load_folder(&load, PKGIMA_TRUST_CA_FOLDER, true, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < trust->count; i++)
+		if (trust->items[i].ca && !trust->items[i].problem)
+			trust->has_ca = true;
+	return load_folder(&load, PKGIMA_TRUST_FOLDER, false, error);
+}
+
+static int add_file(struct pkgima_trust *trust, const char *path, time_t now, struct pkgima_error *error)
+{
+	cleanup_item struct pkgima_trust_item item = { .source = pkgima_printable(path) };
+	const char *problem, *warning;
+	int r;
+
+	if (!item.source)
+		return pkgima_fail(error, -ENOMEM, "no memory for a certificate");
+	r = pkgima_certificate_load(path, &item.certificate, error);
+	if (r < 0)
+		return r;
+	problem = pkgima_certificate_leaf_problem(item.certificate);
+	if (problem)
+		return pkgima_fail(error, -EINVAL, "%s: %s", item.source, problem);
+	warning = pkgima_certificate_validity_problem(item.certificate, now);
+	if ((warning && set_text(&item.warning, warning) < 0) || trust_append(trust, &item) < 0)
+		return pkgima_fail(error, -ENOMEM, "no memory for a certificate");
+	return 0;
+}
+
+static int add_folder(struct pkgima_trust *trust, const char *path, int fd, time_t now, struct pkgima_error *error)
+{
+	cleanup_names struct names names = { 0 };
+	size_t before = trust->count;
+	char printable[256];
+	int r;
+
+	r = list_folder(fd, is_certificate_name, &names);
+	if (r < 0)
+		return list_failed(r, pkgima_printable_into(path, printable, sizeof(printable)), error);
+	for (size_t i = 0; i < names.count; i++) {
+		cleanup_free char *file = NULL;
+
+		if (asprintf(&file, "%s/%s", path, names.list[i]) < 0) {
+			file = NULL;
+			r = pkgima_fail(error, -ENOMEM, "no memory for a certificate");
+		} else {
+			r = add_file(trust, file, now, error);
+		}
+		if (r < 0) {
+			trust_cut(trust, before);
+			return r;
+		}
+	}
+	return 0;
+}
+
+int pkgima_trust_add(struct pkgima_trust *trust, const char *path, struct pkgima_error *error)
+{
+	char printable[256];
+	int fd;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		return add_folder(trust, path, fd, time(NULL), error);
+	if (errno != ENOTDIR)
+		return pkgima_fail_errno(error, "cannot open %s",
+					 pkgima_printable_into(path, printable, sizeof(printable)));
+	return add_file(trust, path, time(NULL), error);
+}
+
+const struct pkgima_certificate *pkgima_trust_find(const struct pkgima_trust *trust, uint32_t key_id, size_t *position)
+{
+	while (*position < trust->count) {
+		const struct pkgima_trust_item *item = &trust->items[(*position)++];
+
+		if (!item->problem && !item->ca && item->certificate->key_id == key_id)
+			return item->certificate;
+	}
+	return NULL;
+}
