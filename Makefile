@@ -44,6 +44,10 @@ LIB := $(O)/libpkgima.a
 SIGNING := $(O)/libpkgima-signing.a
 PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(O)/%)
+# What the unit tests share: linked where it is used.
+SUPPORT := $(O)/tests/unit/libsupport.a
+# The fuzzers' targets, to be run over given files.
+REPLAYS := $(FUZZ_SOURCES:%.c=$(O)/%-replay)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(O)/%)
 MANPAGES := $(wildcard man/*.[1-8])
 
@@ -67,14 +71,16 @@ $(FLAGS_STAMP): FORCE
 .PHONY: FORCE
 FORCE:
 
+$(O)/tests/%.o: INCLUDES := -Ilib
 $(O)/%.o: %.c $(FLAGS_STAMP)
 	$(Q)mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(BASE_FLAGS) $(INCLUDES) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIB_SOURCES:%.c=$(O)/%.o)
 $(SIGNING): $(SIGNING_SOURCES:%.c=$(O)/%.o)
-$(LIB) $(SIGNING):
+$(SUPPORT): $(O)/tests/unit/support.o
+$(LIB) $(SIGNING) $(SUPPORT):
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
@@ -86,9 +92,13 @@ $(O)/dpkg-ima-trigger: $(HOOK_SOURCES:%.c=$(O)/%.o) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(HOOK_LIBS)
 
-$(O)/tests/unit/%: $(O)/tests/unit/%.o $(SIGNING) $(LIB)
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS) -lcmocka
+
+$(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
 
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
@@ -128,7 +138,7 @@ check-build: check-dependencies
 	@$(MAKE) --no-print-directory WERROR=1 all unit-programs
 
 .PHONY: unit-programs
-unit-programs: $(UNIT_TESTS)
+unit-programs: $(UNIT_TESTS) $(REPLAYS)
 
 .PHONY: check check-unit check-package check-kernel
 check: check-build

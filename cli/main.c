@@ -32,9 +32,16 @@ int main(int argc, char **argv)
 		puts("pkgima " PKGIMA_VERSION);
 		return CLI_OK;
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(argv[1], commands[i]->name))
-			return commands[i]->run(commands[i], argc - 1, argv + 1);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		char name[32];
+
+		if (strcmp(argv[1], commands[i]->name) != 0)
+			continue;
+		/* getopt_long() begins its messages with it. */
+		snprintf(name, sizeof(name), "pkgima %s", commands[i]->name);
+		argv[1] = name;
+		return commands[i]->run(commands[i], argc - 1, argv + 1);
+	}
 	fprintf(stderr, "pkgima: there is no command '%s'\nTry 'pkgima --help'.\n", argv[1]);
 	return CLI_USAGE;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "escape.h"
 #include "io.h"
 
 static int open_beneath(int root_fd, const char *path, uint64_t flags)
@@ -31,9 +32,11 @@ static int open_beneath(int root_fd, const char *path, uint64_t flags)
 int pkgima_root_open(const char *path, struct pkgima_error *error)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char safe[256];
 
 	if (fd < 0)
-		return pkgima_fail_errno(error, "cannot open the root %s", path);
+		return pkgima_fail_errno(error, "cannot open the root %s",
+					 pkgima_printable_into(path, safe, sizeof(safe)));
 	return fd;
 }
 
@@ -68,11 +71,13 @@ int pkgima_beneath_read(int root_fd, const char *path, size_t max, uint8_t **ret
 			struct pkgima_error *error)
 {
 	cleanup_close int fd = pkgima_beneath_open_file(root_fd, path, NULL);
+	char safe[256];
 
 	if (fd == -ENOENT)
 		return fd;
+	pkgima_printable_into(path, safe, sizeof(safe));
 	if (fd < 0)
-		return pkgima_fail(error, fd, "cannot open %s: %s", path,
+		return pkgima_fail(error, fd, "cannot open %s: %s", safe,
 				   fd == -EINVAL ? "no regular file" : strerror(-fd));
-	return pkgima_read_file(fd, path, max, ret_data, ret_length, error);
+	return pkgima_read_file(fd, safe, max, ret_data, ret_length, error);
 }

@@ -44,8 +44,8 @@ static int keep_der(struct pkgima_certificate *certificate, const uint8_t *bytes
 }
 
 /*
- * What OpenSSL read but would write differently (indefinite lengths and the like) is BER: it is refused, so that a
- * certificate has one fingerprint only.
+ * What OpenSSL would write differently is refused: bytes behind the certificate, and BER (indefinite lengths and the
+ * like). So a certificate has one fingerprint only.
  */
 static int read_der(struct pkgima_certificate *certificate, const uint8_t *data, size_t length)
 {
@@ -55,7 +55,7 @@ static int read_der(struct pkgima_certificate *certificate, const uint8_t *data,
 	int size;
 
 	certificate->x509 = d2i_X509(NULL, &end, (long)length);
-	if (!certificate->x509 || end != data + length)
+	if (!certificate->x509)
 		return -EINVAL;
 	size = i2d_X509(certificate->x509, NULL);
 	if (size < 0 || (size_t)size != length)
@@ -229,7 +229,7 @@ static const char *ec_problem(const struct pkgima_certificate *certificate)
 	if (!EVP_PKEY_get_group_name(certificate->key, group, sizeof(group), NULL) ||
 	    (strcmp(group, SN_X9_62_prime256v1) && strcmp(group, SN_secp384r1)))
 		return "its elliptic curve is neither P-256 nor P-384";
-	/* The kernel knows a curve by its OID, and a point with both coordinates: crypto/ecdsa.c, ecdsa_set_pub_key(). */
+	/* The kernel knows a curve by its OID, and a point by both coordinates: crypto/ecdsa.c, ecdsa_set_pub_key(). */
 	EVP_PKEY_get_int_param(certificate->key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
 			       &decoded_from_explicit);
 	if (decoded_from_explicit)
@@ -252,7 +252,7 @@ static const char *key_problem(const struct pkgima_certificate *certificate)
 	}
 }
 
-/* crypto/asymmetric_keys/x509_cert_parser.c, x509_note_sig_algo(): with any other the kernel refuses the certificate. */
+/* crypto/asymmetric_keys/x509_cert_parser.c, x509_note_sig_algo(): any other makes the kernel refuse the whole. */
 static const char *signature_problem(const struct pkgima_certificate *certificate)
 {
 	int hash, key;

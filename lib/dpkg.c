@@ -300,7 +300,7 @@ static bool list_has(const struct pkgima_dpkg *dpkg, const char *name, const cha
 	size_t length, size = strlen(path);
 
 	if (pkgima_beneath_read(dpkg->info_fd, name, LIST_MAX, (uint8_t **)&list, &length, NULL) < 0)
-		return false;
+		return true;
 	for (const char *at = list; (at = strstr(at, path)); at++)
 		if ((at == list || at[-1] == '\n') && (at[size] == '\n' || at[size] == '\0'))
 			return true;
@@ -311,8 +311,8 @@ bool pkgima_dpkg_owns(void *context, const char *path)
 {
 	const struct pkgima_dpkg *dpkg = context;
 	DIR *folder = dpkg ? open_info(dpkg) : NULL;
+	bool owns = dpkg && !folder;
 	struct dirent *file;
-	bool owns = false;
 
 	while (folder && !owns && (file = readdir(folder)))
 		owns = has_suffix(file->d_name, LIST_SUFFIX) && list_has(dpkg, file->d_name, path);

@@ -67,7 +67,7 @@ const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *insta
 
 /*
  * Does any package own a file with this path? For pkgima_trust_load(): @context is the struct pkgima_dpkg, NULL where
- * there is no database. What cannot be read counts as owning nothing.
+ * there is no database. A list that cannot be read counts as owning it: the answer decides about trust.
  */
 bool pkgima_dpkg_owns(void *context, const char *path);
 

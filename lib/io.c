@@ -83,6 +83,8 @@ int pkgima_read_file(int fd, const char *name, size_t max, uint8_t **ret_data, s
 	if (!data)
 		return pkgima_fail(error, -ENOMEM, "%s: no memory for %jd bytes", name, (intmax_t)st.st_size);
 	n = pkgima_pread_all(fd, data, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		explicit_bzero(data, (size_t)st.st_size); /* it may be a key */
 	if (n < 0)
 		return pkgima_fail(error, (int)n, "cannot read %s: %s", name, strerror((int)-n));
 	if (n != st.st_size)

@@ -100,6 +100,11 @@ static int take_value(struct line *line, struct pkgima_entries *entries, bool op
 	return ret_value->bytes ? 0 : pkgima_fail(line->error, -ENOMEM, "no memory for a manifest");
 }
 
+static bool script_can_have(const char *path)
+{
+	return !strncmp(path, "DEBIAN/", 7) && pkgima_script_is_known(path + 7);
+}
+
 static int take_path(struct line *line, struct pkgima_entries *entries, struct pkgima_entry *entry)
 {
 	char path[PKGIMA_PATH_MAX + 1];
@@ -118,7 +123,7 @@ static int take_path(struct line *line, struct pkgima_entries *entries, struct p
 		memcpy(path, raw, (size_t)length + 1);
 	}
 	if (entry->type == PKGIMA_ENTRY_SCRIPT) {
-		if (strncmp(path, "DEBIAN/", 7) != 0 || !pkgima_script_is_known(path + 7))
+		if (!script_can_have(path))
 			return refuse(line, "no maintainer script has this name");
 	} else if (!pkgima_path_is_normal(path)) {
 		return refuse(line, "the path is not absolute, or not in its simplest form");
@@ -236,6 +241,18 @@ static bool value_can_be_written(const struct pkgima_value *value)
 	return value->bytes && value->length > 0 && value->length <= PKGIMA_SIGNATURE_MAX;
 }
 
+static bool path_can_be_written(const struct pkgima_entry *entry)
+{
+	switch (entry->type) {
+	case PKGIMA_ENTRY_SCRIPT:
+		return script_can_have(entry->path);
+	case PKGIMA_ENTRY_FILE:
+	case PKGIMA_ENTRY_CONFFILE:
+		return pkgima_path_is_normal(entry->path);
+	}
+	return false;
+}
+
 /* @line takes PKGIMA_MANIFEST_LINE_MAX bytes; the limits on its parts make it large enough. */
 static size_t format_line(const struct pkgima_entry *entry, char *line)
 {
@@ -274,6 +291,8 @@ int pkgima_manifest_write(const struct pkgima_entries *entries, int (*sink)(void
 
 		if (!value_can_be_written(&entry->ima) || (entry->evm.bytes && !value_can_be_written(&entry->evm)))
 			return pkgima_fail(error, -EINVAL, "manifest: an entry has no signature, or too long a one");
+		if (!path_can_be_written(entry))
+			return pkgima_fail(error, -EINVAL, "manifest: a path, or its type, is none that it can have");
 		if (i > 0 && strcmp(entries->list[i - 1].path, entry->path) >= 0)
 			return pkgima_fail(error, -EINVAL, "manifest: paths are not sorted, or one is there twice");
 		r = sink(context, line, format_line(entry, line));

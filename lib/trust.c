@@ -201,15 +201,14 @@ struct load {
 };
 
 /* NULL when the certificate counts. */
-static const char *item_problem(const struct load *load, const struct pkgima_trust_item *item, const char *path)
+static const char *item_problem(const struct load *load, const struct pkgima_trust_item *item)
 {
 	const char *problem;
 
 	if (item->ca) {
-		problem = pkgima_certificate_ca_problem(item->certificate);
-		if (!problem && load->owned_by_package && load->owned_by_package(load->context, path))
-			problem = "it belongs to a package: a CA certificate has to be the administrator's";
-		return problem;
+		if (item->owned)
+			return "it belongs to a package: a CA certificate has to be the administrator's";
+		return pkgima_certificate_ca_problem(item->certificate);
 	}
 	problem = pkgima_certificate_leaf_problem(item->certificate);
 	if (!problem && load->trust->has_ca && !issued_by_any(load->trust, item->certificate))
@@ -225,11 +224,12 @@ static int load_item(const struct load *load, const char *path, bool ca)
 
 	if (!item.source)
 		return -ENOMEM;
+	item.owned = ca && load->owned_by_package && load->owned_by_package(load->context, path);
 	r = read_item(load->root_fd, path, &item);
 	if (r < 0)
 		return r;
 	if (item.certificate) {
-		problem = item_problem(load, &item, path);
+		problem = item_problem(load, &item);
 		warning = pkgima_certificate_validity_problem(item.certificate, load->now);
 		if ((problem && set_text(&item.problem, problem) < 0) ||
 		    (warning && set_text(&item.warning, warning) < 0))
@@ -281,7 +281,7 @@ int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < trust->count; i++)
-		if (trust->items[i].ca && !trust->items[i].problem)
+		if (trust->items[i].ca && !trust->items[i].owned)
 			trust->has_ca = true;
 	return load_folder(&load, PKGIMA_TRUST_FOLDER, false, error);
 }

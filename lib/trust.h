@@ -18,13 +18,14 @@ struct pkgima_trust_item {
 	char *problem;     /* why it does not count, owned; NULL: it counts */
 	char *warning;     /* e.g. that it has expired, owned; NULL: none */
 	bool ca;           /* from the folder of CA certificates */
+	bool owned;        /* a package brought this CA certificate: it is as if it were not there */
 };
 
 /* The certificates that user space accepts. Immutable after loading; may be shared by threads. */
 struct pkgima_trust {
 	struct pkgima_trust_item *items;
 	size_t count;
-	bool has_ca;       /* there is a CA certificate that counts: leaf certificates were held against it */
+	bool has_ca;       /* the administrator has a CA certificate: leaf certificates were held against those that count */
 };
 
 /* More files than this in a folder are an error (-E2BIG). */
@@ -38,8 +39,8 @@ PKGIMA_DEFINE_CLEANUP(pkgima_trust, struct pkgima_trust, pkgima_trust_free)
 /*
  * Loads the trust store of a root: PKGIMA_TRUST_CA_FOLDER, then PKGIMA_TRUST_FOLDER, every *.der beneath @root_fd in
  * the order of their names. A missing folder is an empty one. What does not count stays in the list with its reason:
- * no regular file, not parsed, a leaf or CA problem, not issued by one of the CA certificates while there are any,
- * and a CA certificate for which @owned_by_package (may be NULL) says true: those have to be the administrator's.
+ * no regular file, not parsed, a leaf or CA problem, not issued by one of the CA certificates that count while there are
+ * any at all (a broken one of the administrator's closes the store, it does not open it), and a CA certificate for which @owned_by_package (may be NULL) says true: those have to be the administrator's.
  * An invalid file is never an error; -errno only when a folder cannot be read.
  */
 int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,

@@ -89,8 +89,8 @@ static int parse_key(const uint8_t *data, size_t length, const char *name, EVP_P
 		return 0;
 	}
 	if (passphrase.no_terminal)
-		pkgima_fail(error, 0, "cannot read key %s: it is encrypted, and there is no terminal to ask for its passphrase",
-			    name);
+		pkgima_fail(error, 0, "cannot read key %s: it is encrypted, and there is no terminal to ask for its "
+			    "passphrase", name);
 	else if (passphrase.asked)
 		pkgima_fail(error, 0, "cannot decrypt key %s: %s", name, openssl_reason());
 	else

@@ -159,7 +159,8 @@ static int check_name(const char *name, struct pkgima_error *error)
 		if (characters == NAME_MAX_CHARACTERS)
 			return pkgima_fail(error, -EINVAL, "the name has more than %d characters", NAME_MAX_CHARACTERS);
 		/* Six bytes are the longest form that UTF8_getc() knows. */
-		size = UTF8_getc((const unsigned char *)name + at, length - at < 6 ? (int)(length - at) : 6, &character);
+		size = UTF8_getc((const unsigned char *)name + at, length - at < 6 ? (int)(length - at) : 6,
+				 &character);
 		if (size <= 0 || character > 0x10ffff)
 			return pkgima_fail(error, -EINVAL, "the name is no UTF-8");
 		if (is_control(character))
@@ -181,7 +182,8 @@ int pkgima_keygen_check(const struct pkgima_keygen *keygen, struct pkgima_error 
 		return pkgima_fail(error, -EINVAL, "a CA's certificate and its key are needed together");
 	/* What holds for the kernel's list of CAs: roots only, no chains. */
 	if (keygen->type == PKGIMA_KEYGEN_CA && keygen->ca_cert)
-		return pkgima_fail(error, -EINVAL, "a CA certificate is always self-signed: the kernel follows no chains");
+		return pkgima_fail(error, -EINVAL,
+				   "a CA certificate is always self-signed: the kernel follows no chains");
 	return check_name(keygen->name, error);
 }
 
@@ -201,7 +203,8 @@ static int load_issuer(const struct pkgima_keygen *keygen, time_t now, struct is
 	if (!problem)
 		problem = pkgima_certificate_validity_problem(issuer.certificate, now);
 	if (problem)
-		return pkgima_fail(error, -EINVAL, "%s cannot issue certificates: %s", issuer.certificate->source, problem);
+		return pkgima_fail(error, -EINVAL, "%s cannot issue certificates: %s", issuer.certificate->source,
+				   problem);
 	r = pkgima_key_load(keygen->ca_key, &issuer.key, error);
 	if (r < 0)
 		return r;

@@ -184,9 +184,11 @@ ca/ca.der $id" ]
 @test "certs/: the openssl way gives what pkgima takes" {
 	run -0 sh -ec '
 		umask 077
-		openssl req -new -x509 -config "$1/openssl-ca.cnf" -newkey rsa:2048 -noenc -days 3650 -keyout ca.key -out ca.pem
+		openssl req -new -x509 -config "$1/openssl-ca.cnf" -newkey rsa:2048 -noenc -days 3650 \
+			-keyout ca.key -out ca.pem
 		for type in ima evm; do
-			openssl req -new -config "$1/openssl-$type.cnf" -newkey rsa:2048 -noenc -keyout "$type.key" -out "$type.csr"
+			openssl req -new -config "$1/openssl-$type.cnf" -newkey rsa:2048 -noenc \
+				-keyout "$type.key" -out "$type.csr"
 			openssl x509 -req -in "$type.csr" -CA ca.pem -CAkey ca.key -days 1825 -sha256 \
 				-extfile "$1/openssl-$type.cnf" -extensions extensions -out "$type.pem"
 		done' sh "$certs"
@@ -234,8 +236,8 @@ ca/ca.der $id" ]
 		assert set(document) == {"certificates", "keyring"}
 		items = {item["file"]: item for item in document["certificates"]}
 		assert len(items) == 4
-		fields = {"file", "key_id", "subject", "fingerprint", "not_after", "ca", "accepted", "problem", "warning",
-			  "in_kernel"}
+		fields = {"file", "key_id", "subject", "fingerprint", "not_after", "ca", "accepted", "problem",
+			  "warning", "in_kernel"}
 		assert all(set(item) == fields for item in items.values())
 		good, rogue = items["/etc/keys/ima/good.der"], items["/etc/keys/ima/rogue.der"]
 		assert good["key_id"] == sys.argv[1] and good["fingerprint"] == sys.argv[2]

@@ -241,7 +241,8 @@ static void keygen(enum pkgima_keygen_type type, const char *algorithm, const ch
 		.algorithm = algorithm,
 		.ca_cert = ca_cert,
 		.ca_key = ca_key,
-		.days = 10,
+		/* A leaf ends before its CA, so that nothing is cut. */
+		.days = type == PKGIMA_KEYGEN_CA ? 20 : 10,
 		.folder = folder,
 	};
 	struct pkgima_error error = { "" };
@@ -315,7 +316,8 @@ static void test_parse_fields(void **state)
 
 	(void)state;
 	assert_true(der->has_skid);
-	assert_int_equal(der->key_id, (uint32_t)last[0] << 24 | (uint32_t)last[1] << 16 | (uint32_t)last[2] << 8 | last[3]);
+	assert_int_equal(der->key_id,
+			 (uint32_t)last[0] << 24 | (uint32_t)last[1] << 16 | (uint32_t)last[2] << 8 | last[3]);
 	assert_string_equal(der->subject, "CN=Test key");
 	assert_non_null(strstr(der->source, "/ima.der"));
 	assert_int_equal(der->not_after - der->not_before, 10 * DAY);
@@ -411,7 +413,6 @@ static void test_parse_no_certificate(void **state)
 		"\n"
 		"AAAAAAAAAAAAAAAAAAAAAA==\n"
 		"-----END CERTIFICATE-----\n";
-	cleanup_free uint8_t *large = calloc(1, PKGIMA_CERTIFICATE_MAX + 1);
 	struct pkgima_certificate *certificate = NULL;
 	struct pkgima_error error = { "" };
 	char *key = path_in(site.folder, "ca.key");
@@ -421,8 +422,6 @@ static void test_parse_no_certificate(void **state)
 	expect_refused((const uint8_t *)"hello", 5, -EINVAL);
 	/* Must not ask for a passphrase: it would hang where there is a terminal. */
 	expect_refused((const uint8_t *)encrypted, strlen(encrypted), -EINVAL);
-	large[0] = 0x30;
-	expect_refused(large, PKGIMA_CERTIFICATE_MAX + 1, -EINVAL);
 	assert_int_equal(pkgima_certificate_load(key, &certificate, &error), -EINVAL);
 	free(key);
 	assert_int_equal(pkgima_certificate_load("/nonexistent", &certificate, &error), -ENOENT);
@@ -445,6 +444,25 @@ static void test_parse_pem_after_text(void **state)
 	assert_int_equal(pkgima_certificate_parse((uint8_t *)data, (size_t)length, "pem", &certificate, NULL), 0);
 	BIO_free(bio);
 	assert_string_equal(certificate->fingerprint, good->fingerprint);
+}
+
+static void test_parse_largest(void **state)
+{
+	cleanup_free char *data = calloc(1, PKGIMA_CERTIFICATE_MAX + 1);
+	cleanup_certificate struct pkgima_certificate *certificate = NULL;
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *pem;
+	long length;
+
+	(void)state;
+	assert_true(PEM_write_bio_X509(bio, site.ca));
+	length = BIO_get_mem_data(bio, &pem);
+	memset(data, '\n', PKGIMA_CERTIFICATE_MAX + 1);
+	memcpy(data, pem, (size_t)length);
+	BIO_free(bio);
+	assert_int_equal(pkgima_certificate_parse((uint8_t *)data, PKGIMA_CERTIFICATE_MAX, "pem", &certificate, NULL),
+			 0);
+	expect_refused((uint8_t *)data, PKGIMA_CERTIFICATE_MAX + 1, -EINVAL);
 }
 
 /* --- What a kernel would not take --- */
@@ -1002,6 +1020,23 @@ static void test_trust_packaged_ca(void **state)
 	store_free(&store);
 }
 
+/* A broken CA certificate of the administrator's must not make every leaf count. */
+static void test_trust_broken_ca(void **state)
+{
+	struct store store = store_new();
+	struct recipe leaf = good_leaf(), no_ca = good_leaf();
+
+	(void)state;
+	store_put(store.leaves, "leaf.der", &leaf);
+	assert_int_equal(store_load(&store, NULL, NULL), 0);
+	expect(item_of(&store, "leaf.der")->problem, NULL);
+	store_put(store.cas, "broken.der", &no_ca);
+	assert_int_equal(store_load(&store, NULL, NULL), 0);
+	assert_true(store.trust->has_ca);
+	expect(item_of(&store, "leaf.der")->problem, "not issued by");
+	store_free(&store);
+}
+
 static void test_trust_odd_files(void **state)
 {
 	struct store store = store_new();
@@ -1189,7 +1224,8 @@ static void test_keygen_files(void **state)
 			assert_true(pkgima_certificate_issued_by(evm, ca));
 			assert_int_equal(pkgima_key_load(key_path, &key, NULL), 0);
 			assert_int_equal(pkgima_key_check(key, evm, time(NULL), NULL), 0);
-			assert_true(ASN1_INTEGER_cmp(X509_get0_serialNumber(ca->x509), X509_get0_serialNumber(evm->x509)));
+			assert_true(ASN1_INTEGER_cmp(X509_get0_serialNumber(ca->x509),
+						     X509_get0_serialNumber(evm->x509)));
 			assert_int_equal(ASN1_STRING_length(X509_get0_serialNumber(evm->x509)), 20);
 			assert_int_equal(ASN1_STRING_type(X509_get0_serialNumber(evm->x509)), V_ASN1_INTEGER);
 		}
@@ -1401,6 +1437,7 @@ int main(void)
 		cmocka_unit_test(test_parse_ber),
 		cmocka_unit_test(test_parse_no_certificate),
 		cmocka_unit_test(test_parse_pem_after_text),
+		cmocka_unit_test(test_parse_largest),
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_skid),
 		cmocka_unit_test(test_key_id_bytes),
@@ -1420,6 +1457,7 @@ int main(void)
 		cmocka_unit_test(test_trust_with_ca),
 		cmocka_unit_test(test_trust_bad_ca_counts_for_nothing),
 		cmocka_unit_test(test_trust_packaged_ca),
+		cmocka_unit_test(test_trust_broken_ca),
 		cmocka_unit_test(test_trust_odd_files),
 		cmocka_unit_test(test_trust_too_many),
 		cmocka_unit_test(test_trust_folder_is_a_file),

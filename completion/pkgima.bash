@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Completion of pkgima(1) for bash. Needs nothing of the package bash-completion.
+
+_pkgima_commands='keygen sign show verify strip apply keys'
+
+# The options of a command.
+_pkgima_options() {
+	case $1 in
+	keygen) echo '--type --name --algo --ca-cert --ca-key --days --out --help -h' ;;
+	sign) echo '--key --cert --hash --out --in-place --from --xattr --help -r -j -h' ;;
+	show) echo '--json --help -h' ;;
+	verify) echo '--certs --payload --json --help -h' ;;
+	strip) echo '--in-place --help -h' ;;
+	apply) echo '--all --root --certs --select --help -h' ;;
+	keys) echo '--root --json --help -h' ;;
+	esac
+}
+
+# Words from a list.
+_pkgima_words() {
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# Folders and, of files, those that a pattern matches; all where there is none.
+_pkgima_files() {
+	local name
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(
+		compgen -d -- "$cur"
+		compgen -f -- "$cur" | while IFS= read -r name; do
+			# shellcheck disable=SC2053 # a pattern is wanted
+			[[ -d $name ]] || [[ ${name##*/} != ${1:-*} ]] || printf '%s\n' "$name"
+		done
+	)
+}
+
+_pkgima_folders() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+}
+
+# Installed packages that have a manifest, below the folder of an earlier --root.
+_pkgima_packages() {
+	local root='' file names='' i
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} != --root ]] || root=${COMP_WORDS[i + 1]}
+		[[ $root != '=' ]] || root=${COMP_WORDS[i + 2]}
+	done
+	for file in "${root%/}"/var/lib/dpkg/info/*.imasigs; do
+		[[ -e $file ]] || continue
+		file=${file##*/}
+		file=${file%.imasigs}
+		names+=" ${file%%:*}"
+	done
+	_pkgima_words "$names"
+}
+
+# The value of option $1; false where it takes none.
+_pkgima_value() {
+	case $1 in
+	--type) _pkgima_words 'ca ima evm' ;;
+	--algo) _pkgima_words 'rsa2048 rsa3072 rsa4096 p256 p384' ;;
+	--hash) _pkgima_words 'sha256 sha384 sha512' ;;
+	--select) _pkgima_words 'all exec' ;;
+	--from) _pkgima_words '-' ;;
+	--cert | --ca-cert | --certs) _pkgima_files '*.@(der|pem|crt)' ;;
+	--key | --ca-key) _pkgima_files ;;
+	--out | --root) _pkgima_folders ;;
+	--name | --days | -j) COMPREPLY=() ;;
+	*) return 1 ;;
+	esac
+}
+
+_pkgima() {
+	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		_pkgima_words "$_pkgima_commands --help --version"
+		return
+	fi
+	# --option=value comes as three words.
+	if [[ $cur == '=' ]]; then
+		cur=''
+	elif [[ $previous == '=' ]]; then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	_pkgima_value "$previous" && return
+	if [[ $cur == -* ]]; then
+		_pkgima_words "$(_pkgima_options "$command")"
+		return
+	fi
+	case $command in
+	sign)
+		if [[ " ${COMP_WORDS[*]} " == *' --xattr '* ]]; then
+			_pkgima_files
+		else
+			_pkgima_files '*.deb'
+		fi
+		;;
+	show) _pkgima_files ;;
+	verify | strip) _pkgima_files '*.deb' ;;
+	apply) _pkgima_packages ;;
+	keys) _pkgima_words 'list load' ;;
+	esac
+}
+
+complete -F _pkgima pkgima
