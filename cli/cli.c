@@ -99,6 +99,17 @@ bool cli_certs_add(struct cli_certs *certs, const char *path)
 	return true;
 }
 
+bool cli_open_dpkg(const struct cli_command *command, int root_fd, struct pkgima_dpkg **ret_dpkg)
+{
+	struct pkgima_error error;
+	int r = pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, ret_dpkg, &error);
+
+	if (r == 0 || r == -ENOENT)
+		return true;
+	cli_message(command, "%s", error.text);
+	return false;
+}
+
 struct pkgima_trust *cli_load_trust(const struct cli_command *command, int root_fd, const struct cli_certs *certs)
 {
 	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
@@ -111,8 +122,8 @@ struct pkgima_trust *cli_load_trust(const struct cli_command *command, int root_
 		return NULL;
 	}
 	if (certs->count == 0) {
-		/* A root without dpkg's database has no packages that could own a CA certificate. */
-		pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, &dpkg, NULL);
+		if (!cli_open_dpkg(command, root_fd, &dpkg))
+			return NULL;
 		r = pkgima_trust_load(trust, root_fd, pkgima_dpkg_owns, dpkg, &error);
 	}
 	for (size_t i = 0; i < certs->count && r == 0; i++)

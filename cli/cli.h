@@ -65,6 +65,9 @@ struct cli_certs {
 };
 bool cli_certs_add(struct cli_certs *certs, const char *path);
 
+/* dpkg's database of the root; *@ret_dpkg stays NULL where there is none. False after a message when it cannot be read. */
+bool cli_open_dpkg(const struct cli_command *command, int root_fd, struct pkgima_dpkg **ret_dpkg);
+
 /*
  * The certificates to verify with: those that --certs named, else the trust store of the root. Warns about expired ones.
  * NULL after a message.

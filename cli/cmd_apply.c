@@ -112,8 +112,8 @@ static int apply(struct session *session, const struct pkgima_dpkg *dpkg, const 
 		status = CLI_FAILED;
 	} else {
 		cli_progress_end(&session->progress);
-		printf("%zu packages: %zu files signed, %zu were signed already, %zu not ok\n", counts.packages,
-		       counts.applied, counts.unchanged, counts.refused + counts.failed + counts.unsupported);
+		printf("%zu package%s: %zu files signed, %zu were signed already, %zu not ok\n", counts.packages,
+		       counts.packages == 1 ? "" : "s", counts.applied, counts.unchanged, counts.refused + counts.failed + counts.unsupported);
 		if (counts.left_out + counts.edited + counts.absent)
 			printf("%zu files left out by the settings, %zu edited conffiles, %zu not on disk\n",
 			       counts.left_out, counts.edited, counts.absent);
@@ -146,8 +146,8 @@ static int start(const struct cli_command *command, const char *root, const stru
 		cli_message(command, "%s", error.text);
 	if (problems != 0)
 		return CLI_FAILED;
-	if (select && pkgima_select_parse(select, &config.select) < 0)
-		return cli_usage(command, "--select takes all or exec");
+	if (select)
+		pkgima_select_parse(select, &config.select);
 	trust = cli_load_trust(command, root_fd, certs);
 	return trust ? apply(&session, dpkg, trust, names) : CLI_FAILED;
 }
@@ -164,6 +164,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	};
 	const char *root = "/", *select = NULL;
 	struct cli_certs certs = { 0 };
+	enum pkgima_select ignored;
 	bool all = false;
 	int option;
 
@@ -178,6 +179,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 			break;
 		case 's':
 			select = optarg;
+			if (pkgima_select_parse(select, &ignored) < 0)
+				return cli_usage(command, "--select takes all or exec");
 			break;
 		case 'a':
 			all = true;

@@ -249,11 +249,10 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	}
 	root = pkgima_root_open(keys.root, &error);
 	r = root < 0 ? root : 0;
-	if (r == 0) {
-		/* A root without dpkg's database has no packages that could own a CA certificate. */
-		pkgima_dpkg_open(root, PKGIMA_DPKG_ADMINDIR, &dpkg, NULL);
+	if (r == 0 && !cli_open_dpkg(command, root, &dpkg))
+		return CLI_FAILED;
+	if (r == 0)
 		r = pkgima_trust_load(trust, root, pkgima_dpkg_owns, dpkg, &error);
-	}
 	if (r < 0) {
 		cli_message(command, "%s", error.text);
 		return CLI_FAILED;

@@ -141,8 +141,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 			settings.recursive = true;
 			break;
 		case 'j':
-			if (!cli_number(optarg, 1, 256, &arguments.threads))
-				return cli_usage(command, "-j takes a number from 1 to 256");
+			if (!cli_number(optarg, 1, 64, &arguments.threads))
+				return cli_usage(command, "-j takes a number from 1 to 64");
 			settings.threads = (unsigned int)arguments.threads;
 			break;
 		case 'h':
@@ -160,7 +160,7 @@ const struct cli_command cmd_sign = {
 	.summary = "put signatures into packages, or on files",
 	.help = "Usage: pkgima sign --key KEY --cert CERT [OPTION...] (--out DIR | --in-place)\n"
 		"                   [--from -] PACKAGE|DIR...\n"
-		"       pkgima sign --xattr --key KEY --cert CERT [--hash HASH] [-r] FILE...\n"
+		"       pkgima sign --xattr --key KEY --cert CERT [--hash HASH] [-j N] [-r] FILE...\n"
 		"Signs every file and maintainer script of .deb packages, or sets security.ima of\n"
 		"files. Every signature is verified with the certificate before it is written.\n"
 		"A folder means all .deb files below it.\n\n"

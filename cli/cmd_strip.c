@@ -19,7 +19,7 @@ static int strip_package(const struct cli_command *command, const char *path)
 	if (r == 0)
 		r = fstat(deb->fd, &st) < 0 ? pkgima_fail_errno(&error, "cannot read it") : 0;
 	if (r == 0)
-		r = pkgima_output_open(path, st.st_mode & 07777, &output, &error);
+		r = pkgima_output_open(path, st.st_mode & 0777, &output, &error);
 	if (r == 0)
 		r = pkgima_deb_strip(deb, &output, &had_manifest, &error);
 	if (r == 0 && had_manifest)

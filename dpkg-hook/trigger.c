@@ -78,7 +78,8 @@ static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struc
 		fprintf(stderr, "dpkg-ima: warning: %zu files are where security.ima cannot be set\n",
 			session.unsupported);
 	if (counts.applied)
-		fprintf(stderr, "dpkg-ima: %zu files signed, of %zu packages\n", counts.applied, count);
+		fprintf(stderr, "dpkg-ima: %zu files signed, of %zu package%s\n", counts.applied, count,
+			count == 1 ? "" : "s");
 	return 0;
 }
 

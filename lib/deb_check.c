@@ -20,6 +20,7 @@ struct state {
 	struct pkgima_hasher *hasher;
 	size_t signed_count;             /* entries of the manifest; these are sorted */
 	bool *seen;                      /* one for each of them: the package has such a file */
+	bool *differs;                   /* and its content is not what was signed, whatever its verdict says first */
 	struct pkgima_entries extra;     /* without a signature */
 	struct pkgima_error *error;
 };
@@ -54,8 +55,8 @@ static void note_content(struct state *state, size_t index, const uint8_t *diges
 	struct pkgima_result *result = &state->check->results[index];
 
 	state->seen[index] = true;
-	if (result->verdict == PKGIMA_VERDICT_OK &&
-	    memcmp(digest, entry->digest, pkgima_hash_size(entry->hash)) != 0) {
+	state->differs[index] = memcmp(digest, entry->digest, pkgima_hash_size(entry->hash)) != 0;
+	if (result->verdict == PKGIMA_VERDICT_OK && state->differs[index]) {
 		result->verdict = PKGIMA_VERDICT_DIGEST_MISMATCH;
 		snprintf(result->reason, sizeof(result->reason), "the content in the package is not what was signed");
 	}
@@ -93,24 +94,25 @@ static int check_scripts(struct state *state, const struct pkgima_control *contr
 
 static int check_hard_link(struct state *state, const struct pkgima_tar_member *member)
 {
+	const struct pkgima_entry *entry;
+	struct pkgima_result *result;
 	size_t index, target;
 
-	if (!find_signed(state, member->path, &index))
+	entry = find_signed(state, member->path, &index);
+	if (!entry)
 		return note_unsigned(state, member->path, PKGIMA_ENTRY_FILE);
-	if (!find_signed(state, member->target, &target) || !state->seen[target] ||
-	    state->check->entries.list[index].hash != state->check->entries.list[target].hash) {
-		state->seen[index] = true;
-		state->check->results[index].verdict = PKGIMA_VERDICT_DIGEST_MISMATCH;
-		snprintf(state->check->results[index].reason, sizeof(state->check->results[index].reason),
-			 "it is a hard link to a file that has no such signature");
+	/* Known is the content of a target that is its own digest's; and only that. */
+	if (find_signed(state, member->target, &target) && state->seen[target] && !state->differs[target] &&
+	    entry->hash == state->check->entries.list[target].hash) {
+		note_content(state, index, state->check->entries.list[target].digest);
 		return 0;
 	}
-	if (state->check->results[target].verdict == PKGIMA_VERDICT_DIGEST_MISMATCH) {
-		state->seen[index] = true;
-		state->check->results[index] = state->check->results[target];
-		return 0;
+	result = &state->check->results[index];
+	state->seen[index] = state->differs[index] = true;
+	if (result->verdict == PKGIMA_VERDICT_OK) {
+		result->verdict = PKGIMA_VERDICT_DIGEST_MISMATCH;
+		snprintf(result->reason, sizeof(result->reason), "it is a hard link to a file that is not what was signed");
 	}
-	note_content(state, index, state->check->entries.list[target].digest);
 	return 0;
 }
 
@@ -210,8 +212,9 @@ int pkgima_deb_check(const struct pkgima_deb *deb, const struct pkgima_trust *tr
 	if (r < 0)
 		return r;
 	state.seen = calloc(state.signed_count + 1, sizeof(*state.seen));
+	state.differs = calloc(state.signed_count + 1, sizeof(*state.differs));
 	state.hasher = pkgima_hasher_new();
-	if (!state.seen || !state.hasher)
+	if (!state.seen || !state.differs || !state.hasher)
 		r = pkgima_fail(error, -ENOMEM, "no memory to check a package");
 	if (r == 0)
 		r = check_scripts(&state, &control);
@@ -222,6 +225,7 @@ int pkgima_deb_check(const struct pkgima_deb *deb, const struct pkgima_trust *tr
 		r = append_unsigned(&state);
 	}
 	free(state.seen);
+	free(state.differs);
 	pkgima_hasher_free(state.hasher);
 	pkgima_entries_free(&state.extra);
 	if (r < 0)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -95,14 +96,20 @@ int pkgima_read_file(int fd, const char *name, size_t max, uint8_t **ret_data, s
 	return 0;
 }
 
-/* A name for a file that will be renamed: hidden, and random so that two runs do not meet. */
+/*
+ * A name for a file that will be renamed: hidden, and different for each run and file. It needs no secret, and early in a
+ * boot getrandom() would wait for one: then time and process have to do, and O_EXCL or linkat() finds what is taken.
+ */
 static int temporary_name(const char *name, char **ret_temporary)
 {
+	struct timespec now;
 	char *temporary;
 	uint64_t random;
 
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -errno;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		random = (uint64_t)getpid() << 32 ^ (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 20;
+	}
 	if (asprintf(&temporary, ".%.200s.%016jx.tmp", name, (uintmax_t)random) < 0)
 		return -ENOMEM;
 	*ret_temporary = temporary;

@@ -68,13 +68,10 @@ static void hand_release(struct hand *hand)
 	hand->key = NULL;
 }
 
-static int hand_set(struct hand *hand, const struct pkgima_signer *signer, enum pkgima_hash hash)
+static int hand_prepare(struct hand *hand, const struct pkgima_signer *signer, enum pkgima_hash hash)
 {
 	bool rsa = EVP_PKEY_is_a(signer->key, "RSA");
 
-	if (hand->sign && hand->hash == hash)
-		return 0;
-	hand_release(hand);
 	hand->key = EVP_PKEY_dup(signer->key);
 	/* A key in a token cannot be copied: then all share the one. */
 	if (!hand->key && EVP_PKEY_up_ref(signer->key) == 1)
@@ -92,6 +89,20 @@ static int hand_set(struct hand *hand, const struct pkgima_signer *signer, enum 
 		return -EIO;
 	hand->hash = hash;
 	return 0;
+}
+
+static int hand_set(struct hand *hand, const struct pkgima_signer *signer, enum pkgima_hash hash)
+{
+	int r;
+
+	if (hand->sign && hand->hash == hash)
+		return 0;
+	hand_release(hand);
+	r = hand_prepare(hand, signer, hash);
+	/* What is half prepared must not be taken for ready the next time. */
+	if (r < 0)
+		hand_release(hand);
+	return r;
 }
 
 static int sign(struct hand *hand, const struct pkgima_signer *signer, struct job *job, struct pkgima_error *error)

@@ -5,31 +5,11 @@
 # Nothing here uses pkgima: certificates are made by openssl and signatures by
 # evmctl, so that what a test says about a kernel does not rest on us.
 
-bats_require_minimum_version 1.5.0
+load ../support/require
 
 kernel_tests=$BATS_TEST_DIRNAME
-PATH=$PATH:/usr/sbin:/sbin
 
-# require TOOL...: skips the test where one is missing; with PKGIMA_MUST_WORK=1
-# that is a failure. "root" stands for being it.
-require()
-{
-	local what missing=''
-	for what; do
-		case $what in
-		root) [ "$(id -u)" -eq 0 ] || missing="$missing root" ;;
-		*) command -v "$what" >/dev/null || missing="$missing $what" ;;
-		esac
-	done
-	[ -n "$missing" ] || return 0
-	if [ "${PKGIMA_MUST_WORK-}" = 1 ]; then
-		echo "missing:$missing" >&2
-		return 1
-	fi
-	skip "missing:$missing"
-}
-
-# The same for everything that a boot of KERNEL needs.
+# require_kernel KERNEL: skips where something that its boot needs is missing.
 require_kernel()
 {
 	require root mke2fs debugfs openssl evmctl setfattr busybox gcc flock timeout

@@ -2,31 +2,13 @@
 # shellcheck shell=bash
 # For the bats files of this folder: "load helpers". Everything happens in scratch roots under $BATS_FILE_TMPDIR.
 
-bats_require_minimum_version 1.5.0
+load ../support/require
 
 TOP=${TOP:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
 PKGIMA=${PKGIMA:-$TOP/build/pkgima}
 support=$TOP/tests/support
 PATH=$PATH:/usr/sbin:/sbin
 export TOP PKGIMA LC_ALL=C.UTF-8
-
-# require TOOL...: skips where one is missing; with PKGIMA_MUST_WORK=1 that is a failure. "root" stands for being it.
-require()
-{
-	local what missing=''
-	for what; do
-		case $what in
-		root) [ "$(id -u)" -eq 0 ] || missing="$missing root" ;;
-		*) command -v "$what" >/dev/null || missing="$missing $what" ;;
-		esac
-	done
-	[ -n "$missing" ] || return 0
-	if [ "${PKGIMA_MUST_WORK-}" = 1 ]; then
-		echo "missing:$missing" >&2
-		return 1
-	fi
-	skip "missing:$missing"
-}
 
 # make_keys DIR: a site CA, an IMA certificate by it, and one by a CA of which nobody knows.
 make_keys()

@@ -21,7 +21,6 @@
 #include "signing/keygen.h"
 #include "signing/signer.h"
 
-#define PATHS 64
 #define TAR_BLOCK 512
 
 char *support_folder(void)
@@ -49,18 +48,32 @@ void support_remove(char *folder)
 	free(folder);
 }
 
+/* Every path that was ever asked for, once. */
+struct path {
+	struct path *next;
+	char text[];
+};
+
 const char *support_path(const char *folder, const char *format, ...)
 {
-	static char paths[PATHS][8192];
-	static unsigned int next;
-	char *path = paths[next++ % PATHS];
+	static struct path *paths;
+	struct path *path;
+	char text[8192];
 	va_list args;
-	int used = snprintf(path, sizeof(paths[0]), "%s/", folder);
+	int used = snprintf(text, sizeof(text), "%s/", folder);
 
 	va_start(args, format);
-	vsnprintf(path + used, sizeof(paths[0]) - (size_t)used, format, args);
+	vsnprintf(text + used, sizeof(text) - (size_t)used, format, args);
 	va_end(args);
-	return path;
+	for (path = paths; path; path = path->next)
+		if (!strcmp(path->text, text))
+			return path->text;
+	path = malloc(sizeof(*path) + strlen(text) + 1);
+	assert_non_null(path);
+	strcpy(path->text, text);
+	path->next = paths;
+	paths = path;
+	return path->text;
 }
 
 void support_make_folder(const char *path)

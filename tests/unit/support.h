@@ -35,7 +35,7 @@
 char *support_folder(void);
 void support_remove(char *folder);
 
-/* @folder, a slash, and the formatted name. The text lives until some 60 more were asked for. */
+/* @folder, a slash, and the formatted name. The text stays as long as the process. */
 const char *support_path(const char *folder, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes a file; missing folders are made. */
