@@ -100,6 +100,10 @@ $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
 
+$(FUZZERS): %: %.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
@@ -156,15 +160,18 @@ sanitize:
 	@$(MAKE) --no-print-directory O=$(O)/sanitize WERROR=1 CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		LDFLAGS= all unit-programs
 	PKGIMA=$(abspath $(O))/sanitize/pkgima PKGIMA_BUILD=$(abspath $(O))/sanitize TOP=$(CURDIR) \
-		prove --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%)
+		prove --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%) tests/unit/corpus.bats
 
-.PHONY: analyze
+.PHONY: analyze print-flags
+print-flags:
+	@printf '%s\n' $(BASE_FLAGS)
 analyze:
 	tools/analyze $(CLI_SOURCES) $(LIB_SOURCES) $(SIGNING_SOURCES) $(HOOK_SOURCES)
 
 # Fuzzers, FUZZ_SECONDS each; what they find stays in tests/data.
 FUZZ_SECONDS ?= 60
-.PHONY: fuzz
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZERS)
 fuzz:
 	tools/fuzz $(O)/fuzz $(FUZZ_SECONDS)
 

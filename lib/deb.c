@@ -9,6 +9,7 @@
 #include "escape.h"
 #include "io.h"
 #include "manifest.h"
+#include "parallel.h"
 
 #define FORMAT_MAX 64 /* bytes of debian-binary that are looked at */
 
@@ -120,6 +121,8 @@ int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, str
 {
 	const struct pkgima_ar_member *member = &deb->members[deb->data];
 
+	if (!threads)
+		threads = pkgima_parallel_cores();
 	return pkgima_tar_open(deb->fd, member->offset, member->size, deb->data_compression, threads, ret_tar, error);
 }
 

@@ -46,7 +46,7 @@ void pkgima_deb_free(struct pkgima_deb *deb);
 PKGIMA_DEFINE_CLEANUP(pkgima_deb, struct pkgima_deb, pkgima_deb_free)
 #define cleanup_deb PKGIMA_CLEANUP(pkgima_deb_cleanup)
 
-/* The control or data archive, to be read once; the .deb must outlive it. */
+/* The control or data archive, to be read once; the .deb must outlive it. @threads: 0 for all cores. */
 int pkgima_deb_open_control(const struct pkgima_deb *deb, struct pkgima_tar **ret_tar, struct pkgima_error *error);
 int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, struct pkgima_tar **ret_tar,
 			 struct pkgima_error *error);

@@ -289,6 +289,7 @@ static void test_broken_diversions(void **state)
 	static const struct { const char *text; size_t count; } all[] = {
 		{ "", 0 }, { "\n", 0 }, { "\n\n\n", 1 }, { "/a\n", 0 }, { "/a\n/b\n", 0 }, { "/a\n/b\nc\n/d\n", 1 },
 		{ "/a\n/b\nc\n/d\n/e\n", 1 }, { "/a\n/b\nc\n/d\n/e\nf\n", 2 },
+		{ "/a\n/b\nc", 0 }, /* dpkg itself stops at a last line without end */
 	};
 
 	(void)state;
@@ -299,14 +300,6 @@ static void test_broken_diversions(void **state)
 		dpkg = open_dpkg();
 		assert_int_equal(dpkg->diversion_count, all[i].count);
 		assert_string_equal(pkgima_dpkg_divert(dpkg, "x", "/z"), "/z");
-		pkgima_dpkg_free(dpkg);
-	}
-	/* Without the last newline the last record counts as well: an editor may have dropped it. */
-	write_diversions("/a\n/b\nc");
-	{
-		struct pkgima_dpkg *dpkg = open_dpkg();
-
-		assert_string_equal(pkgima_dpkg_divert(dpkg, "x", "/a"), "/b");
 		pkgima_dpkg_free(dpkg);
 	}
 }
