@@ -15,10 +15,12 @@ O ?= build
 
 CC ?= cc
 PKG_CONFIG ?= pkg-config
-# As a Debian package is built; `make CFLAGS=…` replaces them.
-HARDENING := $(shell dpkg-buildflags --get CPPFLAGS 2>/dev/null) $(shell dpkg-buildflags --get CFLAGS 2>/dev/null)
+# As the Debian package is built; `make CFLAGS=…` replaces them.
+BUILDFLAGS := DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags
+HARDENING := $(shell $(BUILDFLAGS) --get CPPFLAGS 2>/dev/null) $(shell $(BUILDFLAGS) --get CFLAGS 2>/dev/null)
+LINK_HARDENING := $(shell $(BUILDFLAGS) --get LDFLAGS 2>/dev/null)
 CFLAGS ?= $(or $(strip $(HARDENING)),-O2 -g)
-LDFLAGS ?= $(shell dpkg-buildflags --get LDFLAGS 2>/dev/null)
+LDFLAGS ?= $(LINK_HARDENING)
 # WERROR=1 in CI: a warning is a failure.
 WERROR ?=
 
@@ -160,7 +162,7 @@ sanitize:
 	@$(MAKE) --no-print-directory O=$(O)/sanitize WERROR=1 CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		LDFLAGS= all unit-programs
 	PKGIMA=$(abspath $(O))/sanitize/pkgima PKGIMA_BUILD=$(abspath $(O))/sanitize TOP=$(CURDIR) \
-		prove --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%) tests/unit/corpus.bats
+		prove --jobs $$(nproc) --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%) tests/unit/corpus.bats
 
 .PHONY: analyze print-flags
 print-flags:

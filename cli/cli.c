@@ -147,7 +147,9 @@ void cli_progress_begin(struct cli_progress *progress)
 {
 	const char *terminal = getenv("TERM");
 
-	*progress = (struct cli_progress){ .active = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") };
+	*progress = (struct cli_progress){
+		.active = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0,
+	};
 	clock_gettime(CLOCK_MONOTONIC, &progress->last);
 }
 

@@ -64,7 +64,7 @@ static int read_der(struct pkgima_certificate *certificate, const uint8_t *data,
 	if (!again)
 		return -ENOMEM;
 	to = again;
-	if (i2d_X509(certificate->x509, &to) != size || memcmp(again, data, length))
+	if (i2d_X509(certificate->x509, &to) != size || memcmp(again, data, length) != 0)
 		return -EINVAL;
 	return keep_der(certificate, data, length);
 }
@@ -227,7 +227,7 @@ static const char *ec_problem(const struct pkgima_certificate *certificate)
 	int decoded_from_explicit = 0;
 
 	if (!EVP_PKEY_get_group_name(certificate->key, group, sizeof(group), NULL) ||
-	    (strcmp(group, SN_X9_62_prime256v1) && strcmp(group, SN_secp384r1)))
+	    (strcmp(group, SN_X9_62_prime256v1) != 0 && strcmp(group, SN_secp384r1) != 0))
 		return "its elliptic curve is neither P-256 nor P-384";
 	/* The kernel knows a curve by its OID, and a point by both coordinates: crypto/ecdsa.c, ecdsa_set_pub_key(). */
 	EVP_PKEY_get_int_param(certificate->key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,

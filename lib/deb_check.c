@@ -30,6 +30,8 @@ static struct pkgima_entry *find_signed(const struct state *state, const char *p
 	struct pkgima_entries sorted = state->check->entries;
 	struct pkgima_entry *entry;
 
+	if (!state->signed_count)
+		return NULL;
 	sorted.count = state->signed_count;
 	entry = pkgima_entries_find(&sorted, path);
 	if (entry)

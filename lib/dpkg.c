@@ -265,7 +265,7 @@ int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struc
 		r = pkgima_manifest_parse(manifest, length, entries, error);
 	if (r == 0)
 		r = read_info(dpkg, instance, LIST_SUFFIX, LIST_MAX, (uint8_t **)&list, &length, error);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (const char *at = list; (at = strchr(at, '\n')); at++)
 		total++;
@@ -307,16 +307,31 @@ static bool list_has(const struct pkgima_dpkg *dpkg, const char *name, const cha
 	return false;
 }
 
+/* Does a package's list have @path? What cannot be read counts as yes. */
+static bool is_listed(const struct pkgima_dpkg *dpkg, const char *path)
+{
+	DIR *folder = open_info(dpkg);
+	bool listed = !folder;
+	struct dirent *file;
+
+	while (folder && !listed && (file = readdir(folder)))
+		listed = has_suffix(file->d_name, LIST_SUFFIX) && list_has(dpkg, file->d_name, path);
+	if (folder)
+		closedir(folder);
+	return listed;
+}
+
 bool pkgima_dpkg_owns(void *context, const char *path)
 {
 	const struct pkgima_dpkg *dpkg = context;
-	DIR *folder = dpkg ? open_info(dpkg) : NULL;
-	bool owns = dpkg && !folder;
-	struct dirent *file;
 
-	while (folder && !owns && (file = readdir(folder)))
-		owns = has_suffix(file->d_name, LIST_SUFFIX) && list_has(dpkg, file->d_name, path);
-	if (folder)
-		closedir(folder);
-	return owns;
+	if (!dpkg)
+		return false;
+	if (is_listed(dpkg, path))
+		return true;
+	/* Lists have the name from which a file was diverted. */
+	for (size_t i = 0; i < dpkg->diversion_count; i++)
+		if (!strcmp(dpkg->diversions[i].to, path) && is_listed(dpkg, dpkg->diversions[i].from))
+			return true;
+	return false;
 }

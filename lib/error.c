@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What they are for the analyzer. */
+#undef pkgima_fail
+#undef pkgima_fail_errno
+#undef pkgima_fail_within
+
 int pkgima_fail(struct pkgima_error *error, int code, const char *format, ...)
 {
 	va_list args;

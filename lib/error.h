@@ -25,4 +25,11 @@ int pkgima_fail_errno(struct pkgima_error *error, const char *format, ...) __att
 int pkgima_fail_within(struct pkgima_error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+/* It looks at one file at a time, and would take a failure for a possible success. */
+#define pkgima_fail(error, code, ...) (pkgima_fail(error, code, __VA_ARGS__), (code))
+#define pkgima_fail_errno(error, ...) (pkgima_fail_errno(error, __VA_ARGS__), -EIO)
+#define pkgima_fail_within(error, code, ...) (pkgima_fail_within(error, code, __VA_ARGS__), (code))
+#endif
+
 #endif

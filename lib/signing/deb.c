@@ -15,6 +15,7 @@
 /* An entry whose signature is being made: values move into the list when all are there. */
 struct pending {
 	const struct pkgima_value **values; /* one for each entry, in the order in which they were added */
+	size_t count;
 	size_t capacity;
 	struct pkgima_entries links;        /* hard links; ima.bytes is the target's path until it is resolved */
 };
@@ -30,10 +31,11 @@ static int add_entry(struct pkgima_entries *entries, struct pending *pending, st
 {
 	struct pkgima_entry *entry = pkgima_entries_add(entries);
 
-	if (entries->count > pending->capacity) {
+	if (pending->count == pending->capacity) {
 		size_t capacity = pending->capacity ? pending->capacity * 2 : 64;
-		const struct pkgima_value **values = reallocarray(pending->values, capacity, sizeof(*values));
+		const struct pkgima_value **values;
 
+		values = reallocarray(pending->values, capacity, sizeof(const struct pkgima_value *));
 		if (!values)
 			return pkgima_fail(error, -ENOMEM, "no memory for the list of files");
 		pending->values = values;
@@ -45,7 +47,7 @@ static int add_entry(struct pkgima_entries *entries, struct pending *pending, st
 	entry->path = pkgima_entries_keep(entries, model->path, strlen(model->path));
 	if (!entry->path)
 		return pkgima_fail(error, -ENOMEM, "no memory for the list of files");
-	return pkgima_signer_submit(signer, entry->hash, entry->digest, &pending->values[entries->count - 1], error);
+	return pkgima_signer_submit(signer, entry->hash, entry->digest, &pending->values[pending->count++], error);
 }
 
 static int add_scripts(const struct pkgima_control *control, struct pkgima_entries *entries, struct pending *pending,

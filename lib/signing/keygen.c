@@ -213,7 +213,7 @@ static int load_issuer(const struct pkgima_keygen *keygen, time_t now, struct is
 	if (same != 1)
 		return pkgima_fail(error, -EINVAL, "the CA's key does not belong to %s", issuer.certificate->source);
 	*ret_issuer = issuer;
-	issuer = (struct issuer){ 0 };
+	memset(&issuer, 0, sizeof(issuer));
 	return 0;
 }
 

@@ -28,6 +28,7 @@ sign()
 # in_root DIR COMMAND...: chrooted, in mount and process namespaces of its own.
 in_root()
 {
+	# shellcheck disable=SC2016 # the inner shell's
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive \
 		unshare --mount --pid --fork --kill-child sh -c \
 		'root=$1; shift; mount -t proc proc "$root/proc"; exec chroot "$root" "$@"' sh "$@"

@@ -13,7 +13,7 @@ setup_file()
 	make_keys "$keys"
 	make_system "$system"
 	mkdir "$original" "$system/repo"
-	# shellcheck disable=SC2086 # lists of names
+	# shellcheck disable=SC2086,SC2046 # lists of names
 	cp $("$support/fetch-debs" $real) "$original"
 	# A package of thousands of files: kernel modules.
 	cp "$("$TOP/tests/kernel/fetch-stock" 6.1)/package.deb" "$original/linux-image.deb"

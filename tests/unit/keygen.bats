@@ -83,14 +83,13 @@ key_id() {
 
 @test "every algorithm: openssl verifies the chain, key and certificate belong together, DER is PEM" {
 	for algo in rsa2048 rsa3072 rsa4096 p256 p384; do
-		mkdir "$algo"
-		cd "$algo"
+		mkdir "$BATS_TEST_TMPDIR/$algo"
+		cd "$BATS_TEST_TMPDIR/$algo"
 		make_site "$algo"
 		openssl verify -x509_strict -CAfile ca/ca.pem ima/ima.pem
 		cmp <(openssl pkey -in ima/ima.key -pubout) <(openssl x509 -in ima/ima.pem -noout -pubkey)
 		cmp <(openssl x509 -in ima/ima.pem -outform DER) ima/ima.der
 		head -1 ima/ima.key | grep -q '^-----BEGIN PRIVATE KEY-----$'
-		cd ..
 	done
 }
 
@@ -161,7 +160,7 @@ ca/ca.der $id" ]
 	[ "$status" -eq 3 ]
 	[[ "$output" == "pkgima keygen: ima/ima.key exists already" ]]
 	sha256sum -c --quiet before
-	[ "$(ls -A ima | wc -l)" -eq 3 ]
+	[ "$(find ima -mindepth 1 | wc -l)" -eq 3 ]
 }
 
 @test "usage errors" {
@@ -172,6 +171,7 @@ ca/ca.der $id" ]
 		"--type ca --name x --out d --algo rsa1024" "--type ima --name x --out d --ca-cert ca/ca.pem" \
 		"--type ima --name x --out d --ca-key ca/ca.key" \
 		"--type ca --name x --out d --ca-cert ca/ca.pem --ca-key ca/ca.key" "--frob"; do
+		# shellcheck disable=SC2086 # a list of words
 		run "$PKGIMA" keygen $arguments
 		[ "$status" -eq 2 ]
 		[ ! -e d ]
@@ -182,6 +182,7 @@ ca/ca.der $id" ]
 }
 
 @test "certs/: the openssl way gives what pkgima takes" {
+	# shellcheck disable=SC2016 # the inner shell's
 	run -0 sh -ec '
 		umask 077
 		openssl req -new -x509 -config "$1/openssl-ca.cnf" -newkey rsa:2048 -noenc -days 3650 \
@@ -250,6 +251,7 @@ ca/ca.der $id" ]
 
 @test "keys: usage errors, and a root that is not there" {
 	for arguments in "" "frob" "list load" "load --json" "--frob list"; do
+		# shellcheck disable=SC2086 # a list of words
 		run "$PKGIMA" keys $arguments
 		[ "$status" -eq 2 ]
 	done

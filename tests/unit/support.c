@@ -244,7 +244,7 @@ struct pkgima_value support_sign(const struct support_key *key, enum pkgima_hash
 				 struct pkgima_entries *entries)
 {
 	struct pkgima_error error = { "" };
-	const struct pkgima_value *made;
+	const struct pkgima_value *made = NULL;
 	struct pkgima_signer *signer;
 	struct pkgima_value value;
 
