@@ -34,15 +34,20 @@ LIB_SOURCES := $(wildcard lib/*.c)
 SIGNING_SOURCES := $(wildcard lib/signing/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
 HOOK_SOURCES := $(wildcard dpkg-hook/*.c)
+# dpkg-hook/ has a program in each of these, and what they share.
+TRIGGER_SOURCES := $(addprefix dpkg-hook/,trigger.c stamp.c)
+BACKEND_SOURCES := $(addprefix dpkg-hook/,backend.c backend_control.c backend_data.c backend_static.c place.c tally.c tar_stream.c)
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 
 CLI_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+# The backend runs while the libraries of the system are replaced: it has all within itself.
+BACKEND_LIBS = -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname -Wl,-Bstatic $(shell $(PKG_CONFIG) --static --libs libcrypto inih)
 HOOK_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih)
 
 LIB := $(O)/libpkgima.a
 SIGNING := $(O)/libpkgima-signing.a
-PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger
+PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger $(O)/dpkg-ima-backend
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(O)/%)
 # What the unit tests share: linked where it is used.
 SUPPORT := $(O)/tests/unit/libsupport.a
@@ -88,9 +93,13 @@ $(O)/pkgima: $(CLI_SOURCES:%.c=$(O)/%.o) $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
 
-$(O)/dpkg-ima-trigger: $(HOOK_SOURCES:%.c=$(O)/%.o) $(LIB)
+$(O)/dpkg-ima-trigger: $(TRIGGER_SOURCES:%.c=$(O)/%.o) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(HOOK_LIBS)
+
+$(O)/dpkg-ima-backend: $(BACKEND_SOURCES:%.c=$(O)/%.o) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -static-pie -o $@ $^ $(BACKEND_LIBS)
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 	$(say) LINK $@
