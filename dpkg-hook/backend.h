@@ -18,6 +18,9 @@
 /* dpkg's own exit status for a failure. */
 #define BACKEND_FAILED 2
 
+/* Findings of an archive that are named; more are counted. */
+#define BACKEND_LINES_MAX 20
+
 /* Folder of the control member's files, in dpkg's database. */
 #define BACKEND_CONTROL_FOLDER "/tmp.ci"
 

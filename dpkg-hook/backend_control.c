@@ -113,7 +113,7 @@ int backend_control(char **argv)
 	r = backend_open(&backend, argv[2], &error);
 	if (r == 0)
 		r = backend_read_control(&backend, &error);
-	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?");
+	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
 	if (r < 0 && backend.has_manifest)
 		tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, error.text);
 	else if (r < 0)

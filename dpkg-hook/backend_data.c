@@ -175,7 +175,7 @@ int backend_data(char **argv)
 	}
 	if (r == 0)
 		r = backend_load_trust(&backend, &error);
-	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?");
+	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
 	if (r == 0) {
 		r = install(&backend, argv, &tally);
 	} else {

@@ -9,8 +9,6 @@
 #include "../lib/escape.h"
 #include "../lib/io.h"
 
-#define LINES_MAX 20 /* for one archive: it may have thousands of files, and all with the same fault */
-
 void say(const char *format, ...)
 {
 	char line[2048] = "dpkg-ima: ";
@@ -34,9 +32,14 @@ void say_problem(void *context, const char *sentence)
 	say("%s", sentence);
 }
 
-void tally_begin(struct tally *tally, const struct pkgima_gate *gate, const char *package)
+void tally_begin(struct tally *tally, const struct pkgima_gate *gate, const char *package, size_t lines_max)
 {
-	*tally = (struct tally){ .gate = gate, .package = package, .lock = PTHREAD_MUTEX_INITIALIZER };
+	*tally = (struct tally){
+		.gate = gate,
+		.package = package,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.lines_max = lines_max,
+	};
 }
 
 static void add(struct tally *tally, const char *path, const char *word, const char *reason, enum pkgima_answer answer,
@@ -49,7 +52,7 @@ static void add(struct tally *tally, const char *path, const char *word, const c
 		tally->answer = answer;
 		tally->reason = refusal;
 	}
-	if (tally->shown < LINES_MAX) {
+	if (tally->shown < tally->lines_max) {
 		tally->shown++;
 		say("%s: %s%s%s: %s", tally->package, path && safe ? safe : "", path ? ": " : "", word, reason);
 	} else {

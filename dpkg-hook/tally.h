@@ -13,6 +13,7 @@ struct tally {
 	const struct pkgima_gate *gate;
 	const char *package;           /* printable */
 	pthread_mutex_t lock;
+	size_t lines_max;              /* an archive may have thousands of files, and all with the same fault */
 	size_t shown;                  /* lines so far */
 	size_t hidden;                 /* findings after the last line that is shown */
 	size_t unsupported;
@@ -22,7 +23,7 @@ struct tally {
 };
 
 /* @package is borrowed. Release with tally_end(). */
-void tally_begin(struct tally *tally, const struct pkgima_gate *gate, const char *package);
+void tally_begin(struct tally *tally, const struct pkgima_gate *gate, const char *package, size_t lines_max);
 
 /* A verdict that is not ok, on @path (raw; NULL: the whole archive). May be called by several threads. */
 void tally_add(struct tally *tally, const char *path, enum pkgima_verdict verdict, const char *reason);
