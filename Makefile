@@ -36,15 +36,21 @@ LIB_SOURCES := $(wildcard lib/*.c)
 SIGNING_SOURCES := $(wildcard lib/signing/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
 HOOK_SOURCES := $(wildcard dpkg-hook/*.c)
+# dpkg-hook/ has a program in each of these, and what they share.
+TRIGGER_SOURCES := $(addprefix dpkg-hook/,trigger.c stamp.c)
+APT_HOOK_SOURCES := $(addprefix dpkg-hook/,apt_hook.c apt_run.c tally.c)
+BACKEND_SOURCES := $(addprefix dpkg-hook/,backend.c backend_control.c backend_data.c backend_static.c place.c tally.c tar_stream.c)
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 
 CLI_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+# The backend runs while the libraries of the system are replaced: it has all within itself.
+BACKEND_LIBS = -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname -Wl,-Bstatic $(shell $(PKG_CONFIG) --static --libs libcrypto inih)
 HOOK_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih)
 
 LIB := $(O)/libpkgima.a
 SIGNING := $(O)/libpkgima-signing.a
-PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger
+PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger $(O)/dpkg-ima-backend $(O)/dpkg-ima-apt-hook
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(O)/%)
 # What the unit tests share: linked where it is used.
 SUPPORT := $(O)/tests/unit/libsupport.a
@@ -90,9 +96,17 @@ $(O)/pkgima: $(CLI_SOURCES:%.c=$(O)/%.o) $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
 
-$(O)/dpkg-ima-trigger: $(HOOK_SOURCES:%.c=$(O)/%.o) $(LIB)
+$(O)/dpkg-ima-trigger: $(TRIGGER_SOURCES:%.c=$(O)/%.o) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(HOOK_LIBS)
+
+$(O)/dpkg-ima-apt-hook: $(APT_HOOK_SOURCES:%.c=$(O)/%.o) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+
+$(O)/dpkg-ima-backend: $(BACKEND_SOURCES:%.c=$(O)/%.o) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -static-pie -o $@ $^ $(BACKEND_LIBS)
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 	$(say) LINK $@
@@ -113,13 +127,17 @@ $(FUZZERS): %: %.o $(LIB)
 install: all
 	install -D -m 755 $(O)/pkgima $(DESTDIR)$(bindir)/pkgima
 	install -D -m 755 $(O)/dpkg-ima-trigger $(DESTDIR)$(libexecdir)/dpkg-ima/trigger
+	install -D -m 755 $(O)/dpkg-ima-apt-hook $(DESTDIR)$(libexecdir)/dpkg-ima/apt-hook
+	install -D -m 755 $(O)/dpkg-ima-backend $(DESTDIR)$(libexecdir)/dpkg-ima/bin/dpkg-deb
 	install -D -m 644 completion/pkgima.bash $(DESTDIR)$(completionsdir)/pkgima
 	set -e; for page in $(MANPAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/pkgima $(DESTDIR)$(libexecdir)/dpkg-ima/trigger $(DESTDIR)$(completionsdir)/pkgima
+	rm -f $(DESTDIR)$(bindir)/pkgima $(DESTDIR)$(completionsdir)/pkgima
+	rm -f $(addprefix $(DESTDIR)$(libexecdir)/dpkg-ima/,trigger apt-hook bin/dpkg-deb)
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima/bin
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima
 

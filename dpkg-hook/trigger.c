@@ -78,8 +78,8 @@ static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struc
 		fprintf(stderr, "dpkg-ima: warning: %zu files are where security.ima cannot be set\n",
 			session.unsupported);
 	if (counts.applied)
-		fprintf(stderr, "dpkg-ima: %zu files signed, of %zu package%s\n", counts.applied, count,
-			count == 1 ? "" : "s");
+		fprintf(stderr, "dpkg-ima: %zu file%s signed, of %zu package%s\n", counts.applied,
+			counts.applied == 1 ? "" : "s", count, count == 1 ? "" : "s");
 	return 0;
 }
 
@@ -160,11 +160,18 @@ static void report_key(void *context, const struct pkgima_certificate *certifica
 			keyring->name);
 }
 
-/* In a chroot the trust store is not that of the running system, and its keys are nothing to this kernel. */
+/*
+ * In a chroot the trust store is not that of the running system, and its keys are nothing to this kernel. Nor are they
+ * in a container, whose first process may well have this root: only the first process of all tells.
+ */
 static bool is_running_system(int root_fd)
 {
+	static const char first_namespace[] = "pid:[4026531836]"; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+	char namespace[64] = "";
 	struct stat root, first;
 
+	if (readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1) < 0 || strcmp(namespace, first_namespace))
+		return false;
 	return fstat(root_fd, &root) == 0 && stat("/proc/1/root/.", &first) == 0 && root.st_dev == first.st_dev &&
 	       root.st_ino == first.st_ino;
 }

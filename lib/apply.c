@@ -96,26 +96,15 @@ static bool sibling_applied(const struct portion *portion, const struct task *ta
 
 static void write_value(struct portion *portion, const struct task *task, const char *path, int fd)
 {
-	char reason[160];
+	enum pkgima_verdict verdict;
+	struct pkgima_error reason;
 
-	if (fsetxattr(fd, PKGIMA_XATTR_IMA, task->entry->ima.bytes, task->entry->ima.length, 0) == 0) {
+	if (pkgima_file_set_value(fd, &task->entry->ima, &verdict, &reason) < 0)
+		report(portion, task->package, path, PKGIMA_VERDICT_NOT_APPLIED, true, reason.text);
+	else if (verdict != PKGIMA_VERDICT_OK)
+		report(portion, task->package, path, verdict, false, reason.text);
+	else
 		portion->counts->applied++;
-		return;
-	}
-	switch (errno) {
-	case EOPNOTSUPP:
-		report(portion, task->package, path, PKGIMA_VERDICT_UNSUPPORTED_FS, false,
-		       "the file system takes no security.ima");
-		break;
-	case EPERM:
-		/* Without CAP_SYS_ADMIN in the first user namespace: containers. Or an immutable file. */
-		report(portion, task->package, path, PKGIMA_VERDICT_UNSUPPORTED_FS, false,
-		       "setting security.ima is not permitted here");
-		break;
-	default:
-		snprintf(reason, sizeof(reason), "cannot set security.ima: %s", strerror(errno));
-		report(portion, task->package, path, PKGIMA_VERDICT_NOT_APPLIED, true, reason);
-	}
 }
 
 /* Opens what stands at @path; a maintainer script is found beside the manifest. */

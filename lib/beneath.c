@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -12,11 +13,11 @@
 #include "escape.h"
 #include "io.h"
 
-static int open_beneath(int root_fd, const char *path, uint64_t flags)
+static int open_resolved(int root_fd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd;
 
@@ -27,6 +28,11 @@ static int open_beneath(int root_fd, const char *path, uint64_t flags)
 			break;
 	}
 	return fd < 0 ? -errno : (int)fd;
+}
+
+static int open_beneath(int root_fd, const char *path, uint64_t flags)
+{
+	return open_resolved(root_fd, path, flags, 0);
 }
 
 int pkgima_root_open(const char *path, struct pkgima_error *error)
@@ -40,13 +46,12 @@ int pkgima_root_open(const char *path, struct pkgima_error *error)
 	return fd;
 }
 
-int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat)
+static int open_regular(int root_fd, const char *path, uint64_t flags, struct stat *ret_stat)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
 
-	/* O_NONBLOCK and O_NOCTTY: opening a FIFO or a terminal must have no effect before fstat() tells what it is. */
-	fd = open_beneath(root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = open_beneath(root_fd, path, flags | O_NOFOLLOW);
 	if (fd == -ENOTDIR)
 		return -ENOENT;
 	if (fd == -ELOOP || fd == -ENXIO)
@@ -62,9 +67,48 @@ int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_sta
 	return pkgima_steal_fd(&fd);
 }
 
+/* O_NONBLOCK and O_NOCTTY: opening a FIFO or a terminal must have no effect before fstat() tells what it is. */
+
+int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat)
+{
+	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, ret_stat);
+}
+
+int pkgima_beneath_open_path(int root_fd, const char *path, struct stat *ret_stat)
+{
+	return open_regular(root_fd, path, O_PATH, ret_stat);
+}
+
+int pkgima_beneath_open_for_writing(int root_fd, const char *path, struct stat *ret_stat)
+{
+	return open_regular(root_fd, path, O_WRONLY | O_NONBLOCK | O_NOCTTY, ret_stat);
+}
+
 int pkgima_beneath_open_folder(int root_fd, const char *path)
 {
 	return open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY);
+}
+
+int pkgima_beneath_open_real_folder(int root_fd, const char *path)
+{
+	return open_resolved(root_fd, path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+}
+
+int pkgima_beneath_open_parent(int root_fd, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+	size_t length;
+
+	if (!slash || !slash[1])
+		return -EINVAL;
+	length = (size_t)(slash - path) + 1;
+	if (length >= sizeof(folder))
+		return -ENAMETOOLONG;
+	memcpy(folder, path, length);
+	folder[length] = '\0';
+	*ret_name = slash + 1;
+	return open_beneath(root_fd, folder, O_PATH | O_DIRECTORY);
 }
 
 int pkgima_beneath_read(int root_fd, const char *path, size_t max, uint8_t **ret_data, size_t *ret_length,

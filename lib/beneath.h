@@ -24,8 +24,22 @@ int pkgima_root_open(const char *path, struct pkgima_error *error);
  */
 int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat);
 
-/* Opens a folder, following symbolic links inside the root. Returns a descriptor usable for openat() and reading, or -errno. */
+/* The same for reading nothing: O_PATH; and for writing, without any change: both need no permission of IMA to read. */
+int pkgima_beneath_open_path(int root_fd, const char *path, struct stat *ret_stat);
+int pkgima_beneath_open_for_writing(int root_fd, const char *path, struct stat *ret_stat);
+
+/*
+ * Opens a folder, following symbolic links inside the root; the other one follows none and fails with -ELOOP. Returns a
+ * descriptor usable for openat() and reading, or -errno.
+ */
 int pkgima_beneath_open_folder(int root_fd, const char *path);
+int pkgima_beneath_open_real_folder(int root_fd, const char *path);
+
+/*
+ * Opens the folder of @path and gives the name in it (a part of @path) through *@ret_name; for unlinkat() and the like.
+ * Returns a descriptor (O_PATH), -EINVAL when @path has no folder or no name, or another -errno.
+ */
+int pkgima_beneath_open_parent(int root_fd, const char *path, const char **ret_name);
 
 /*
  * Reads a whole file as pkgima_beneath_open_file() opens it; see pkgima_read_file(). -ENOENT is returned without a text.

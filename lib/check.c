@@ -60,6 +60,25 @@ bool pkgima_file_has_value(int fd, const struct pkgima_value *value)
 	return length >= 0 && (size_t)length == value->length && !memcmp(current, value->bytes, value->length);
 }
 
+int pkgima_file_set_value(int fd, const struct pkgima_value *value, enum pkgima_verdict *ret_verdict,
+			  struct pkgima_error *reason)
+{
+	if (fsetxattr(fd, PKGIMA_XATTR_IMA, value->bytes, value->length, 0) == 0) {
+		*ret_verdict = PKGIMA_VERDICT_OK;
+		return 0;
+	}
+	*ret_verdict = PKGIMA_VERDICT_UNSUPPORTED_FS;
+	switch (errno) {
+	case EOPNOTSUPP:
+		return pkgima_fail(reason, 0, "the file system takes no security.ima");
+	case EPERM:
+		/* Without CAP_SYS_ADMIN in the first user namespace: containers. Or an immutable file. */
+		return pkgima_fail(reason, 0, "setting security.ima is not permitted here");
+	default:
+		return pkgima_fail_errno(reason, "cannot set security.ima");
+	}
+}
+
 static bool is_below(const char *path, const char *const folders[])
 {
 	for (size_t i = 0; folders[i]; i++)

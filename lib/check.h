@@ -33,6 +33,13 @@ int pkgima_checker_run(struct pkgima_checker *checker, const struct pkgima_entry
 bool pkgima_file_has_value(int fd, const struct pkgima_value *value);
 
 /*
+ * Sets security.ima of the file behind @fd. 0 with *@ret_verdict OK, or UNSUPPORTED_FS and @reason where the file system
+ * or this user namespace takes none; -errno with @reason for any other failure.
+ */
+int pkgima_file_set_value(int fd, const struct pkgima_value *value, enum pkgima_verdict *ret_verdict,
+			  struct pkgima_error *reason);
+
+/*
  * Do the settings want a signature on this file? Always what booting needs (/etc/keys, /etc/ima-init, /ima). Conffiles only
  * with an x bit or conffiles=yes. With select=exec only files with an x bit, ELF objects, kernel modules, firmware and
  * scripts. @fd may be read at its start (by pread), @path is the entry's, @st the file's.

@@ -126,27 +126,6 @@ int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, str
 	return pkgima_tar_open(deb->fd, member->offset, member->size, deb->data_compression, threads, ret_tar, error);
 }
 
-void pkgima_control_free(struct pkgima_control *control)
-{
-	for (size_t i = 0; i < control->count; i++)
-		free(control->files[i].content);
-	memset(control, 0, sizeof(*control));
-}
-
-const struct pkgima_control_file *pkgima_control_find(const struct pkgima_control *control, const char *name)
-{
-	for (size_t i = 0; i < control->count; i++)
-		if (!strcmp(control->files[i].name, name))
-			return &control->files[i];
-	return NULL;
-}
-
-static bool is_wanted(const char *name)
-{
-	return !strcmp(name, "control") || !strcmp(name, "conffiles") || !strcmp(name, PKGIMA_MANIFEST_NAME) ||
-	       pkgima_script_is_known(name);
-}
-
 static int read_control_file(struct pkgima_tar *tar, const struct pkgima_tar_member *member,
 			     struct pkgima_control *control, struct pkgima_error *error)
 {
@@ -177,7 +156,7 @@ int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control 
 	if (r < 0)
 		return pkgima_fail_within(error, r, "control member");
 	while ((r = pkgima_tar_next(tar, &member, error)) == 1) {
-		if (!member.path[0] || !is_wanted(member.path + 1))
+		if (!member.path[0] || !pkgima_control_wants(member.path + 1))
 			continue;
 		r = read_control_file(tar, &member, control, error);
 		if (r < 0)
@@ -187,53 +166,5 @@ int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control 
 		return pkgima_fail_within(error, r, "control member");
 	if (!pkgima_control_find(control, "control"))
 		return pkgima_fail(error, -EINVAL, "control member: there is no control file in it");
-	return 0;
-}
-
-char *pkgima_control_field(const struct pkgima_control *control, const char *field)
-{
-	const struct pkgima_control_file *file = pkgima_control_find(control, "control");
-	size_t length = strlen(field);
-	const char *line = file ? (const char *)file->content : NULL;
-
-	while (line && *line) {
-		const char *end = line + strcspn(line, "\n");
-
-		if (!strncasecmp(line, field, length) && line[length] == ':') {
-			const char *value = line + length + 1;
-
-			value += strspn(value, " \t");
-			return strndup(value, value < end ? (size_t)(end - value) : 0);
-		}
-		line = *end ? end + 1 : NULL;
-	}
-	return NULL;
-}
-
-int pkgima_control_conffiles(const struct pkgima_control *control, struct pkgima_entries *entries,
-			     struct pkgima_error *error)
-{
-	static const char removal[] = "remove-on-upgrade ";
-	const struct pkgima_control_file *file = pkgima_control_find(control, "conffiles");
-	const char *line = file ? (const char *)file->content : "";
-
-	while (*line) {
-		size_t length = strcspn(line, "\n");
-		struct pkgima_entry *entry;
-		size_t used = length;
-
-		while (used && (line[used - 1] == ' ' || line[used - 1] == '\t'))
-			used--;
-		if (used && strncmp(line, removal, sizeof(removal) - 1) != 0) {
-			entry = pkgima_entries_add(entries);
-			if (entry)
-				entry->path = pkgima_entries_keep(entries, line, used);
-			if (!entry || !entry->path)
-				return pkgima_fail(error, -ENOMEM, "no memory for the list of conffiles");
-			entry->type = PKGIMA_ENTRY_CONFFILE;
-		}
-		line += length + (line[length] == '\n');
-	}
-	pkgima_entries_sort(entries);
 	return 0;
 }

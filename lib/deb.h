@@ -6,6 +6,7 @@
 
 #include "ar.h"
 #include "cleanup.h"
+#include "control.h"
 #include "entry.h"
 #include "tar.h"
 #include "trust.h"
@@ -21,22 +22,6 @@ struct pkgima_deb {
 	enum pkgima_compression control_compression, data_compression;
 };
 
-/* A file of the control member, whole. */
-struct pkgima_control_file {
-	char name[PKGIMA_AR_HEADER];
-	uint8_t *content;        /* owned; a NUL stands behind it */
-	size_t length;
-};
-
-/* What is wanted of a control member: "control", "conffiles", the maintainer scripts and the manifest. */
-struct pkgima_control {
-	struct pkgima_control_file files[16];
-	size_t count;
-};
-
-/* Script, control stanza and conffiles list: larger ones are refused. */
-#define PKGIMA_CONTROL_FILE_MAX ((size_t)16 * 1024 * 1024)
-
 /* Is what @fd holds a .deb, by its first bytes? */
 bool pkgima_deb_probe(int fd);
 
@@ -51,21 +36,8 @@ int pkgima_deb_open_control(const struct pkgima_deb *deb, struct pkgima_tar **re
 int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, struct pkgima_tar **ret_tar,
 			 struct pkgima_error *error);
 
-/* Reads the files named above; a file that is there twice or is no regular one is -EINVAL. */
+/* Reads what is wanted of the control member; a file that is there twice or is no regular one is -EINVAL. */
 int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control *control, struct pkgima_error *error);
-void pkgima_control_free(struct pkgima_control *control);
-#define cleanup_control __attribute__((cleanup(pkgima_control_free)))
-const struct pkgima_control_file *pkgima_control_find(const struct pkgima_control *control, const char *name);
-
-/* Value of a field of the control stanza ("Package"), copied; NULL when it is not there or without memory. */
-char *pkgima_control_field(const struct pkgima_control *control, const char *field);
-
-/*
- * Paths in "conffiles", one a line, an optional "remove-on-upgrade " in front (deb-conffiles(5)); those for removal are
- * left out. Strings point into @entries' memory as paths of conffile entries, sorted.
- */
-int pkgima_control_conffiles(const struct pkgima_control *control, struct pkgima_entries *entries,
-			     struct pkgima_error *error);
 
 /* What is found out about a package before it is installed. */
 struct pkgima_package_check {

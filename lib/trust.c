@@ -238,14 +238,28 @@ static int load_item(const struct load *load, const char *path, bool ca)
 	return trust_append(load->trust, &item);
 }
 
+/* It closes the store: with an empty one in its place, every certificate would count. */
+static int add_broken_folder(const struct load *load, const char *folder)
+{
+	cleanup_item struct pkgima_trust_item item = { .ca = true, .source = strdup(folder) };
+
+	if (!item.source || set_text(&item.problem, "it is reached through a symbolic link: not followed") < 0)
+		return -ENOMEM;
+	return trust_append(load->trust, &item);
+}
+
 static int load_folder(const struct load *load, const char *folder, bool ca, struct pkgima_error *error)
 {
 	cleanup_names struct names names = { 0 };
 	int fd, r;
 
-	fd = pkgima_beneath_open_folder(load->root_fd, folder);
+	/* A CA certificate is the administrator's by its path: no symbolic link may lead to what a package has brought. */
+	fd = ca ? pkgima_beneath_open_real_folder(load->root_fd, folder) :
+		  pkgima_beneath_open_folder(load->root_fd, folder);
 	if (fd == -ENOENT)
 		return 0;
+	if (fd == -ELOOP && ca)
+		return add_broken_folder(load, folder);
 	r = fd < 0 ? fd : list_folder(fd, is_der, &names);
 	if (r < 0)
 		return list_failed(r, folder, error);

@@ -40,7 +40,9 @@ PKGIMA_DEFINE_CLEANUP(pkgima_trust, struct pkgima_trust, pkgima_trust_free)
  * Loads the trust store of a root: PKGIMA_TRUST_CA_FOLDER, then PKGIMA_TRUST_FOLDER, every *.der beneath @root_fd in
  * the order of their names. A missing folder is an empty one. What does not count stays in the list with its reason:
  * no regular file, not parsed, a leaf or CA problem, not issued by one of the CA certificates that count while there are
- * any at all (a broken one of the administrator's closes the store, it does not open it), and a CA certificate for which @owned_by_package (may be NULL) says true: those have to be the administrator's.
+ * any at all (a broken one of the administrator's closes the store, it does not open it; so does a symbolic link on the
+ * way to their folder), and a CA certificate for which @owned_by_package (may be NULL) says true: those have to be the
+ * administrator's.
  * An invalid file is never an error; -errno only when a folder cannot be read.
  */
 int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,

@@ -34,17 +34,19 @@ in_root()
 		'root=$1; shift; mount -t proc proc "$root/proc"; exec chroot "$root" "$@"' sh "$@"
 }
 
-# make_system DIR: a Debian system that has pkgima and dpkg-ima installed from their packages, and trusts $keys.
+# make_system DIR: a Debian system that has pkgima and dpkg-ima installed from their packages, and trusts $keys. The
+# package of the diversion lies in /root/divert.
 make_system()
 {
 	local packages
 	packages=$("$support/build-packages")
 	"$support/base-root" "$1"
 	cp /etc/resolv.conf "$1/etc/resolv.conf"
-	mkdir -p "$1/etc/keys/ima" "$1/etc/keys/ima-ca" "$1/root/packages"
+	mkdir -p "$1/etc/keys/ima" "$1/etc/keys/ima-ca" "$1/root/packages" "$1/root/divert"
 	cp "$keys/ima.der" "$1/etc/keys/ima/site.der"
 	cp "$keys/ca.der" "$1/etc/keys/ima-ca/site.der"
 	cp "$packages"/*.deb "$1/root/packages"
+	mv "$1"/root/packages/dpkg-ima-divert_*.deb "$1/root/divert"
 	in_root "$1" sh -c 'apt-get install -y -q /root/packages/*.deb'
 }
 
