@@ -24,7 +24,7 @@ LDFLAGS ?= $(LINK_HARDENING)
 # WERROR=1 in CI: a warning is a failure.
 WERROR ?=
 
-LIBRARIES := libcrypto libarchive liblzma libkeyutils json-c inih
+LIBRARIES := libcrypto libarchive zlib liblzma libzstd libkeyutils json-c inih
 BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPKGIMA_VERSION='"$(VERSION)"' -pthread \
 	-Wall -Wextra -Wvla -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -ffunction-sections -fdata-sections \

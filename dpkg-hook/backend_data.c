@@ -107,7 +107,7 @@ static bool finish(struct backend *backend, const struct pkgima_tar_stream *stre
 		   struct tally *tally)
 {
 	if (!followed)
-		tally_add_failure(tally, NULL, problem);
+		tally_add(tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, problem);
 	else
 		place_signatures(backend, pkgima_tar_stream_files(stream), tally);
 	if (!tally_end(tally))

@@ -6,8 +6,8 @@
 #include "../lib/error.h"
 
 /*
- * Follows a tar archive that passes by on its way to dpkg, and tells where dpkg will see its end. It reads headers as
- * tar_extractor() in dpkg's lib/dpkg/tarfn.c does, not as other programs would: what matters is which files dpkg writes.
+ * Follows a tar archive that passes by on its way to dpkg, and tells where dpkg will see its end. Only archives that
+ * everyone reads alike can be followed: see lib/tar_header.h.
  */
 struct pkgima_tar_stream;
 
@@ -17,8 +17,8 @@ void pkgima_tar_stream_free(struct pkgima_tar_stream *stream);
 
 /*
  * Takes the next @length bytes, a multiple of 512. Sets *@ret_before to how many of them lie before the header block at which dpkg stops:
- * all of them, unless the end is among them. 1 when it is, 0 when not, -EINVAL for what dpkg refuses, or a name that is
- * beyond our limits (then *@ret_before is how far it could be followed): it cannot be followed any further.
+ * all of them, unless the end is among them. 1 when it is, 0 when not, -EINVAL when it cannot be
+ * followed any further (then *@ret_before is how far it could).
  */
 int pkgima_tar_stream_feed(struct pkgima_tar_stream *stream, const void *bytes, size_t length, size_t *ret_before,
 			   struct pkgima_error *error);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "escape.h"
 #include "io.h"
@@ -18,7 +19,6 @@ static bool match_compression(const char *name, const char *base, enum pkgima_co
 	static const struct { const char *suffix; enum pkgima_compression compression; } suffixes[] = {
 		{ "", PKGIMA_COMPRESSION_NONE },     { ".gz", PKGIMA_COMPRESSION_GZIP },
 		{ ".xz", PKGIMA_COMPRESSION_XZ },    { ".zst", PKGIMA_COMPRESSION_ZSTD },
-		{ ".bz2", PKGIMA_COMPRESSION_BZIP2 }, { ".lzma", PKGIMA_COMPRESSION_LZMA },
 	};
 	size_t length = strlen(base);
 
@@ -31,6 +31,19 @@ static bool match_compression(const char *name, const char *base, enum pkgima_co
 		}
 	}
 	return false;
+}
+
+static int wrong_member(const char *name, const char *wanted, struct pkgima_error *error)
+{
+	const char *suffix = strrchr(name, '.');
+	char safe[80];
+
+	pkgima_printable_into(name, safe, sizeof(safe));
+	/* dpkg still unpacks them, and has long ceased to write them. */
+	if (suffix && (!strcmp(suffix, ".bz2") || !strcmp(suffix, ".lzma")))
+		return pkgima_fail(error, -EOPNOTSUPP, "member %s: this compression is no longer in use, and not handled",
+				   safe);
+	return pkgima_fail(error, -EINVAL, "member %s stands where the %s member should", safe, wanted);
 }
 
 /* The index of the first member from *@at that is not one of the "_" members that deb(5) allows between the others. */
@@ -47,7 +60,6 @@ static int check_layout(struct pkgima_deb *deb, struct pkgima_error *error)
 	char format[FORMAT_MAX];
 	uint64_t size;
 	size_t at = 1;
-	char name[80];
 
 	if (deb->count == 0 || strcmp(deb->members[0].name, "debian-binary") != 0)
 		return pkgima_fail(error, -EINVAL, "its first member is not debian-binary, so it is no .deb");
@@ -58,14 +70,12 @@ static int check_layout(struct pkgima_deb *deb, struct pkgima_error *error)
 	if (!next_member(deb, &at))
 		return pkgima_fail(error, -EINVAL, "cut off: there is no control member");
 	if (!match_compression(deb->members[at].name, "control.tar", &deb->control_compression))
-		return pkgima_fail(error, -EINVAL, "member %s stands where the control member should",
-				   pkgima_printable_into(deb->members[at].name, name, sizeof(name)));
+		return wrong_member(deb->members[at].name, "control", error);
 	deb->control = at++;
 	if (!next_member(deb, &at))
 		return pkgima_fail(error, -EINVAL, "cut off: there is no data member");
 	if (!match_compression(deb->members[at].name, "data.tar", &deb->data_compression))
-		return pkgima_fail(error, -EINVAL, "member %s stands where the data member should",
-				   pkgima_printable_into(deb->members[at].name, name, sizeof(name)));
+		return wrong_member(deb->members[at].name, "data", error);
 	deb->data = at;
 	return 0;
 }
@@ -81,13 +91,16 @@ bool pkgima_deb_probe(int fd)
 int pkgima_deb_open(const char *path, struct pkgima_deb **ret_deb, struct pkgima_error *error)
 {
 	cleanup_deb struct pkgima_deb *deb = calloc(1, sizeof(*deb));
+	struct stat st;
 	int r;
 
 	if (!deb)
 		return pkgima_fail(error, -ENOMEM, "no memory to read a package");
-	deb->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (deb->fd < 0)
+	deb->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (deb->fd < 0 || fstat(deb->fd, &st) < 0)
 		return pkgima_fail_errno(error, "cannot open it");
+	if (!S_ISREG(st.st_mode))
+		return pkgima_fail(error, -EINVAL, "it is no regular file");
 	deb->name = pkgima_printable(path);
 	if (!deb->name)
 		return pkgima_fail(error, -ENOMEM, "no memory to read a package");
@@ -134,8 +147,6 @@ static int read_control_file(struct pkgima_tar *tar, const struct pkgima_tar_mem
 	size_t max = strcmp(name, PKGIMA_MANIFEST_NAME) ? PKGIMA_CONTROL_FILE_MAX : PKGIMA_MANIFEST_MAX;
 	int r;
 
-	if (!member->regular)
-		return pkgima_fail(error, -EINVAL, "%s in the control member is no regular file", name);
 	if (pkgima_control_find(control, name))
 		return pkgima_fail(error, -EINVAL, "%s is twice in the control member", name);
 	r = pkgima_tar_read_whole(tar, member, max, &file->content, &file->length, error);
@@ -144,6 +155,19 @@ static int read_control_file(struct pkgima_tar *tar, const struct pkgima_tar_mem
 	strcpy(file->name, name);
 	control->count++;
 	return 0;
+}
+
+int pkgima_deb_next_control(struct pkgima_tar *tar, struct pkgima_tar_member *member, struct pkgima_error *error)
+{
+	int r = pkgima_tar_next(tar, member, error);
+	char safe[256];
+
+	if (r != 1)
+		return r;
+	if (member->header.type == '5' ? !member->path[0] : member->regular && !strchr(member->path + 1, '/'))
+		return 1;
+	return pkgima_fail(error, -EINVAL, "%s is something else than a file in its one folder",
+			   pkgima_printable_into(member->path, safe, sizeof(safe)));
 }
 
 int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control *control, struct pkgima_error *error)
@@ -155,7 +179,7 @@ int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control 
 	r = pkgima_deb_open_control(deb, &tar, error);
 	if (r < 0)
 		return pkgima_fail_within(error, r, "control member");
-	while ((r = pkgima_tar_next(tar, &member, error)) == 1) {
+	while ((r = pkgima_deb_next_control(tar, &member, error)) == 1) {
 		if (!member.path[0] || !pkgima_control_wants(member.path + 1))
 			continue;
 		r = read_control_file(tar, &member, control, error);

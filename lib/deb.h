@@ -36,6 +36,12 @@ int pkgima_deb_open_control(const struct pkgima_deb *deb, struct pkgima_tar **re
 int pkgima_deb_open_data(const struct pkgima_deb *deb, unsigned int threads, struct pkgima_tar **ret_tar,
 			 struct pkgima_error *error);
 
+/*
+ * pkgima_tar_next() for a control archive: that is a folder of files, since anything else could put another file into the
+ * place of one that was looked at.
+ */
+int pkgima_deb_next_control(struct pkgima_tar *tar, struct pkgima_tar_member *member, struct pkgima_error *error);
+
 /* Reads what is wanted of the control member; a file that is there twice or is no regular one is -EINVAL. */
 int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control *control, struct pkgima_error *error);
 

@@ -5,71 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <archive.h>
-
 #include "escape.h"
-#include "io.h"
-#include "xz.h"
-
-#define BLOCK_SIZE ((size_t)64 * 1024)
 
 struct pkgima_tar {
-	struct archive *archive;
-	int fd;
-	off_t at, end;                /* what is left of the compressed bytes */
-	struct pkgima_xz *xz;         /* decompresses where the archive is .xz, else NULL */
-	struct pkgima_error source;   /* of a failing source, since libarchive has but a number */
-	uint8_t block[BLOCK_SIZE];
-	int64_t content;              /* offset in the member's content up to which it was read */
+	struct pkgima_stream *stream;
+	const uint8_t *piece;         /* of the stream, what was not used yet */
+	size_t left;
+	uint64_t content;             /* bytes of the member's content that are still to come */
+	uint64_t padding;             /* and behind them */
+	struct pkgima_tar_names names;
+	bool ended;
 };
-
-static la_ssize_t read_source(struct archive *archive, void *context, const void **ret_data)
-{
-	struct pkgima_tar *tar = context;
-	size_t left = (size_t)(tar->end - tar->at);
-	ssize_t n;
-
-	if (tar->xz) {
-		n = pkgima_xz_read(tar->xz, ret_data, &tar->source);
-	} else {
-		n = pkgima_pread_all(tar->fd, tar->block, left < BLOCK_SIZE ? left : BLOCK_SIZE, tar->at);
-		*ret_data = tar->block;
-		if (n < 0)
-			pkgima_fail(&tar->source, (int)n, "cannot read: %s", strerror((int)-n));
-		else
-			tar->at += n;
-	}
-	if (n < 0)
-		archive_set_error(archive, (int)-n, "%s", tar->source.text);
-	return n < 0 ? ARCHIVE_FATAL : n;
-}
-
-static int set_filter(struct archive *archive, enum pkgima_compression compression)
-{
-	switch (compression) {
-	case PKGIMA_COMPRESSION_GZIP:
-		return archive_read_append_filter(archive, ARCHIVE_FILTER_GZIP);
-	case PKGIMA_COMPRESSION_ZSTD:
-		return archive_read_append_filter(archive, ARCHIVE_FILTER_ZSTD);
-	case PKGIMA_COMPRESSION_BZIP2:
-		return archive_read_append_filter(archive, ARCHIVE_FILTER_BZIP2);
-	case PKGIMA_COMPRESSION_LZMA:
-		return archive_read_append_filter(archive, ARCHIVE_FILTER_LZMA);
-	default:
-		return ARCHIVE_OK;
-	}
-}
-
-static int fail(struct pkgima_tar *tar, int code, struct pkgima_error *error)
-{
-	const char *text = archive_error_string(tar->archive);
-	char safe[256];
-
-	if (archive_errno(tar->archive) == ENOMEM)
-		code = -ENOMEM;
-	return pkgima_fail(error, code, "%s",
-			   text ? pkgima_printable_into(text, safe, sizeof(safe)) : "the archive is malformed");
-}
 
 int pkgima_tar_open(int fd, off_t offset, uint64_t size, enum pkgima_compression compression, unsigned int threads,
 		    struct pkgima_tar **ret_tar, struct pkgima_error *error)
@@ -79,23 +25,9 @@ int pkgima_tar_open(int fd, off_t offset, uint64_t size, enum pkgima_compression
 
 	if (!tar)
 		return pkgima_fail(error, -ENOMEM, "no memory to read an archive");
-	tar->fd = fd;
-	tar->at = offset;
-	tar->end = offset + (off_t)size;
-	tar->archive = archive_read_new();
-	if (!tar->archive)
-		return pkgima_fail(error, -ENOMEM, "no memory to read an archive");
-	if (compression == PKGIMA_COMPRESSION_XZ) {
-		r = pkgima_xz_open(fd, offset, size, threads, &tar->xz, error);
-		if (r < 0)
-			return r;
-	}
-	/* Format and filter are given, not guessed: nothing but what dpkg would read is read. */
-	if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
-	    archive_read_set_format(tar->archive, ARCHIVE_FORMAT_TAR) != ARCHIVE_OK ||
-	    set_filter(tar->archive, compression) != ARCHIVE_OK ||
-	    archive_read_open(tar->archive, tar, NULL, read_source, NULL) != ARCHIVE_OK)
-		return fail(tar, -EINVAL, error);
+	r = pkgima_stream_open(fd, offset, size, compression, threads, &tar->stream, error);
+	if (r < 0)
+		return r;
 	*ret_tar = pkgima_steal_pointer(&tar);
 	return 0;
 }
@@ -104,73 +36,145 @@ void pkgima_tar_free(struct pkgima_tar *tar)
 {
 	if (!tar)
 		return;
-	if (tar->archive)
-		archive_read_free(tar->archive);
-	pkgima_xz_free(tar->xz);
+	pkgima_stream_free(tar->stream);
 	free(tar);
 }
 
-static int describe(struct pkgima_tar_member *member, struct pkgima_error *error)
+/* Up to @max bytes, at least one; 0 at the end of the stream. */
+static ssize_t take(struct pkgima_tar *tar, uint64_t max, const void **ret_data, struct pkgima_error *error)
 {
-	const char *name = archive_entry_pathname(member->raw);
-	const char *link = archive_entry_hardlink(member->raw);
+	size_t length;
+
+	if (!tar->left) {
+		const void *data = NULL;
+		ssize_t n = pkgima_stream_read(tar->stream, &data, error);
+
+		if (n <= 0)
+			return n;
+		tar->piece = data;
+		tar->left = (size_t)n;
+	}
+	length = tar->left < max ? tar->left : (size_t)max;
+	*ret_data = tar->piece;
+	tar->piece += length;
+	tar->left -= length;
+	return (ssize_t)length;
+}
+
+static int cut_off(struct pkgima_error *error)
+{
+	return pkgima_fail(error, -EINVAL, "the archive is cut off");
+}
+
+/* Copies just @length bytes to @output, or drops them where it is NULL. */
+static int take_all(struct pkgima_tar *tar, void *output, uint64_t length, struct pkgima_error *error)
+{
+	uint8_t *at = output;
+
+	while (length > 0) {
+		const void *data = NULL;
+		ssize_t n = take(tar, length, &data, error);
+
+		if (n <= 0)
+			return n < 0 ? (int)n : cut_off(error);
+		if (at) {
+			memcpy(at, data, (size_t)n);
+			at += n;
+		}
+		length -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Behind the end: what dpkg does not read, but for zeros, someone else might. Reading on also verifies the checksums. */
+static int take_end(struct pkgima_tar *tar, struct pkgima_error *error)
+{
+	const void *data;
+	ssize_t n;
+
+	tar->ended = true;
+	while ((n = take(tar, UINT64_MAX, &data, error)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			if (((const uint8_t *)data)[i])
+				return pkgima_fail(error, -EINVAL, "there is something behind the archive's end");
+	return (int)n;
+}
+
+/* The next header that is no long name. 1, 0 at the end, -errno. */
+static int take_header(struct pkgima_tar *tar, struct pkgima_tar_header *header, struct pkgima_error *error)
+{
+	uint8_t block[PKGIMA_TAR_BLOCK];
+	char name[PKGIMA_PATH_MAX + 2];
+	int r;
+
+	for (;;) {
+		r = take_all(tar, block, sizeof(block), error);
+		if (r == 0)
+			r = pkgima_tar_header_parse(&tar->names, block, header, error);
+		if (r <= 0)
+			return r < 0 ? r : take_end(tar, error);
+		if (header->type != 'L' && header->type != 'K')
+			return 1;
+		r = take_all(tar, name, header->size, error);
+		if (r == 0)
+			r = take_all(tar, NULL, pkgima_tar_padded(header->size) - header->size, error);
+		if (r == 0)
+			r = pkgima_tar_header_long(&tar->names, header, name, error);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int describe(const struct pkgima_tar *tar, struct pkgima_tar_member *member, struct pkgima_error *error)
+{
+	const char *name = tar->names.name;
 	char safe[512];
 	int r;
 
-	if (!name)
-		return pkgima_fail(error, -EINVAL, "a member of the archive has no name that can be read");
 	pkgima_printable_into(name, safe, sizeof(safe));
 	r = pkgima_path_from_tar(name, member->path);
 	if (r < 0)
 		return pkgima_fail(error, r, "the archive has a member with the path %s, which is refused", safe);
-	member->hard_link = link != NULL;
-	if (link) {
-		r = pkgima_path_from_tar(link, member->target);
+	member->regular = member->header.type == '0';
+	member->hard_link = member->header.type == '1';
+	if (member->hard_link) {
+		r = pkgima_path_from_tar(tar->names.link, member->target);
 		if (r < 0 || !member->target[0])
 			return pkgima_fail(error, -EINVAL, "%s is a hard link out of the package", safe);
 	}
-	member->regular = !link && archive_entry_filetype(member->raw) == AE_IFREG;
-	if (member->regular && !member->path[0])
-		return pkgima_fail(error, -EINVAL, "the archive has a regular file without a name");
-	if (member->regular && archive_entry_sparse_count(member->raw) > 0)
-		return pkgima_fail(error, -EINVAL, "%s is stored as a sparse file, which dpkg does not unpack", safe);
-	member->size = member->regular ? (uint64_t)archive_entry_size(member->raw) : 0;
-	return 0;
+	if (!member->path[0] && member->header.type != '5')
+		return pkgima_fail(error, -EINVAL, "the archive has a member that stands for the root and is no folder");
+	member->size = member->header.size;
+	return 1;
 }
 
 int pkgima_tar_next(struct pkgima_tar *tar, struct pkgima_tar_member *member, struct pkgima_error *error)
 {
 	int r;
 
-	tar->content = 0;
-	r = archive_read_next_header(tar->archive, &member->raw);
-	if (r == ARCHIVE_EOF)
+	if (tar->ended)
 		return 0;
-	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-		return fail(tar, -EINVAL, error);
-	if (archive_format(tar->archive) == ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE)
-		return pkgima_fail(error, -EINVAL, "the archive has PAX headers, which dpkg refuses");
-	r = describe(member, error);
-	return r < 0 ? r : 1;
+	r = take_all(tar, NULL, tar->content + tar->padding, error);
+	if (r == 0)
+		r = take_header(tar, &member->header, error);
+	if (r <= 0)
+		return r;
+	tar->content = member->header.size;
+	tar->padding = pkgima_tar_padded(tar->content) - tar->content;
+	return describe(tar, member, error);
 }
 
 ssize_t pkgima_tar_read(struct pkgima_tar *tar, const void **ret_data, struct pkgima_error *error)
 {
-	la_int64_t offset;
-	size_t length;
-	int r;
+	ssize_t n;
 
-	do {
-		r = archive_read_data_block(tar->archive, ret_data, &length, &offset);
-		if (r == ARCHIVE_EOF)
-			return 0;
-		if (r != ARCHIVE_OK)
-			return fail(tar, -EINVAL, error);
-		if (offset != tar->content)
-			return pkgima_fail(error, -EINVAL, "a file in the archive has holes");
-	} while (length == 0);
-	tar->content += (int64_t)length;
-	return (ssize_t)length;
+	if (!tar->content)
+		return 0;
+	n = take(tar, tar->content, ret_data, error);
+	if (n <= 0)
+		return n < 0 ? n : cut_off(error);
+	tar->content -= (uint64_t)n;
+	return n;
 }
 
 int pkgima_tar_hash(struct pkgima_tar *tar, struct pkgima_hasher *hasher, enum pkgima_hash hash,
@@ -179,7 +183,7 @@ int pkgima_tar_hash(struct pkgima_tar *tar, struct pkgima_hasher *hasher, enum p
 	int r = pkgima_hasher_begin(hasher, hash, error);
 
 	while (r == 0) {
-		const void *data;
+		const void *data = NULL;
 		ssize_t n = pkgima_tar_read(tar, &data, error);
 
 		if (n < 0)
@@ -206,15 +210,13 @@ int pkgima_tar_read_whole(struct pkgima_tar *tar, const struct pkgima_tar_member
 	if (!data)
 		return pkgima_fail(error, -ENOMEM, "no memory for %s, %ju bytes", safe, (uintmax_t)member->size);
 	for (;;) {
-		const void *piece;
+		const void *piece = NULL;
 		ssize_t n = pkgima_tar_read(tar, &piece, error);
 
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
 			break;
-		if ((size_t)n > (size_t)member->size - used)
-			return pkgima_fail(error, -EINVAL, "%s is longer than its header says", safe);
 		memcpy(data + used, piece, (size_t)n);
 		used += (size_t)n;
 	}

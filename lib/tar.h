@@ -7,30 +7,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <archive_entry.h>
-
 #include "cleanup.h"
 #include "entry.h"
 #include "error.h"
+#include "stream.h"
+#include "tar_header.h"
 
-/* How a tar archive inside a package is compressed. */
-enum pkgima_compression {
-	PKGIMA_COMPRESSION_NONE,
-	PKGIMA_COMPRESSION_GZIP,
-	PKGIMA_COMPRESSION_XZ,
-	PKGIMA_COMPRESSION_ZSTD,
-	PKGIMA_COMPRESSION_BZIP2,
-	PKGIMA_COMPRESSION_LZMA,
-};
-
-/* Reads a tar archive that is a part of a file, once, from front to back. Over libarchive. */
+/*
+ * Reads a tar archive that is a part of a file, once, from front to back. What is not plain is refused: see
+ * lib/tar_header.h. The end has to be there, with nothing but zeros behind it, and then the end of the compressed data.
+ */
 struct pkgima_tar;
 
 /* What is known of one member, until the next call of pkgima_tar_next(). */
 struct pkgima_tar_member {
-	struct archive_entry *raw;           /* libarchive's view of it */
+	struct pkgima_tar_header header;
 	char path[PKGIMA_PATH_MAX + 1];      /* normalised, see pkgima_path_from_tar(); empty: the root */
-	bool regular;                        /* a regular file that has its content here */
+	bool regular;                        /* a regular file; its content is here */
 	bool hard_link;                      /* another name of an earlier regular file */
 	char target[PKGIMA_PATH_MAX + 1];    /* of a hard link, normalised */
 	uint64_t size;                       /* of the content of a regular file */
@@ -47,8 +40,8 @@ PKGIMA_DEFINE_CLEANUP(pkgima_tar, struct pkgima_tar, pkgima_tar_free)
 #define cleanup_tar PKGIMA_CLEANUP(pkgima_tar_cleanup)
 
 /*
- * 1 and the next member, 0 at the end, -EINVAL for what is malformed, cut off, or what dpkg does not unpack (PAX headers,
- * sparse files), with a text that names the member.
+ * 1 and the next member, 0 at the end, -EINVAL for what is malformed, cut off, or what readers of tar archives may take
+ * for different things, with a text that names the member.
  */
 int pkgima_tar_next(struct pkgima_tar *tar, struct pkgima_tar_member *member, struct pkgima_error *error);
 

@@ -531,8 +531,7 @@ int pkgima_xz_open(int fd, off_t offset, uint64_t length, unsigned int threads, 
 	}
 	if (!xz->index) {
 		decoder_seek(&xz->decoder, 0, length);
-		code = lzma_stream_decoder(&xz->decoder.stream, MEMORY_LIMIT,
-					   LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK);
+		code = lzma_stream_decoder(&xz->decoder.stream, MEMORY_LIMIT, LZMA_TELL_UNSUPPORTED_CHECK);
 		if (code != LZMA_OK)
 			return decoding_failed(&xz->decoder, code, error);
 	}
@@ -609,6 +608,14 @@ static ssize_t read_blocks(struct pkgima_xz *xz, const void **ret_data, struct p
 	return count;
 }
 
+/* Programs differ in whether they go on with another stream: there has to be none, and no padding. */
+static int check_end(const struct decoder *decoder, struct pkgima_error *error)
+{
+	if (decoder->stream.avail_in || decoder->position < decoder->end)
+		return pkgima_fail(error, -EINVAL, "there is something behind the .xz data");
+	return 1;
+}
+
 ssize_t pkgima_xz_read(struct pkgima_xz *xz, const void **ret_data, struct pkgima_error *error)
 {
 	ssize_t count = 0;
@@ -619,7 +626,7 @@ ssize_t pkgima_xz_read(struct pkgima_xz *xz, const void **ret_data, struct pkgim
 		if (count < 0)
 			xz->result = (int)count;
 		else if (end || !count)
-			xz->result = 1;
+			xz->result = xz->index ? 1 : check_end(&xz->decoder, &xz->error);
 	}
 	if (xz->result < 0 && error)
 		*error = xz->error;

@@ -13,8 +13,9 @@
  *
  * A stream of several blocks of at most 32 MiB each, as dpkg-deb and xz -T write them, is decoded by the caller's
  * thread and one helper. At the default level (dictionaries of 8 MiB, blocks of 24) that takes some 45 MiB in all, and
- * some 95 MiB when both are 32 MiB. Anything else is decoded from start to end by the caller's thread, as one stream or
- * several with padding, and takes the size of its dictionary, at most 1 GiB.
+ * some 95 MiB when both are 32 MiB. Anything else is decoded from start to end by the caller's thread, and takes the size
+ * of its dictionary, at most 1 GiB. There has to be one stream that fills the range: -EINVAL for another one behind it,
+ * and for padding.
  *
  * Every check the data carries (of each block, the index, headers and footers) is verified, but that of a block only
  * once its bytes were given out: what was read counts when the end was reached, not before. Data written with

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../escape.h"
 #include "deb_write.h"
@@ -103,9 +104,9 @@ static int add_payload(const struct pkgima_deb *deb, const struct pkgima_entries
 		struct pkgima_entry entry = {
 			.path = member.path,
 			.type = PKGIMA_ENTRY_FILE,
-			.mode = archive_entry_mode(member.raw),
-			.uid = (uid_t)archive_entry_uid(member.raw),
-			.gid = (gid_t)archive_entry_gid(member.raw),
+			.mode = S_IFREG | member.header.mode,
+			.uid = member.header.uid,
+			.gid = member.header.gid,
 			.size = member.size,
 			.hash = hash,
 		};

@@ -2,11 +2,13 @@
 #include "deb_write.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 
 #include <archive.h>
+#include <archive_entry.h>
 
 #include "../io.h"
 #include "../manifest.h"
@@ -74,6 +76,31 @@ static int add_manifest(struct sink *sink, const struct pkgima_entries *entries,
 	return r < 0 ? r : pkgima_manifest_write(entries, put_manifest, sink, error);
 }
 
+static int copy_header(const struct pkgima_tar_member *member, struct sink *sink, struct pkgima_error *error)
+{
+	const struct pkgima_tar_header *header = &member->header;
+	struct archive_entry *entry = archive_entry_new();
+	char name[PKGIMA_PATH_MAX + 3];
+	int r = 0;
+
+	if (!entry)
+		return pkgima_fail(error, -ENOMEM, "no memory to write the control member");
+	snprintf(name, sizeof(name), ".%s", member->path[0] ? member->path : "/");
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_filetype(entry, header->type == '5' ? AE_IFDIR : AE_IFREG);
+	archive_entry_set_perm(entry, header->mode);
+	archive_entry_set_uid(entry, header->uid);
+	archive_entry_set_gid(entry, header->gid);
+	archive_entry_set_uname(entry, header->user);
+	archive_entry_set_gname(entry, header->group);
+	archive_entry_set_mtime(entry, (time_t)header->mtime, 0);
+	archive_entry_set_size(entry, (la_int64_t)header->size);
+	if (archive_write_header(sink->archive, entry) != ARCHIVE_OK)
+		r = fail_sink(sink, error);
+	archive_entry_free(entry);
+	return r;
+}
+
 static int copy_content(struct pkgima_tar *tar, struct sink *sink, struct pkgima_error *error)
 {
 	const void *data;
@@ -95,15 +122,15 @@ static int copy_control(const struct pkgima_deb *deb, const struct pkgima_entrie
 	int r;
 
 	r = pkgima_deb_open_control(deb, &tar, error);
-	while (r == 0 && (r = pkgima_tar_next(tar, &member, error)) == 1) {
+	while (r == 0 && (r = pkgima_deb_next_control(tar, &member, error)) == 1) {
 		r = 0;
 		if (!strcmp(member.path, "/" PKGIMA_MANIFEST_NAME))
 			continue;
 		if (!strcmp(member.path, "/control"))
-			mtime = archive_entry_mtime(member.raw);
-		if (archive_write_header(sink->archive, member.raw) != ARCHIVE_OK)
-			return fail_sink(sink, error);
-		r = copy_content(tar, sink, error);
+			mtime = (time_t)member.header.mtime;
+		r = copy_header(&member, sink, error);
+		if (r == 0)
+			r = copy_content(tar, sink, error);
 	}
 	if (r == 0 && entries)
 		r = add_manifest(sink, entries, mtime, error);
