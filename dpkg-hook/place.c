@@ -17,6 +17,7 @@
 #include "../lib/parallel.h"
 
 #define NEW ".dpkg-new" /* DPKGNEWEXT */
+#define TMP ".dpkg-tmp" /* DPKGTEMPEXT */
 #define LINKS_MAX 25    /* symbolic links that lead from a conffile to another name; dpkg has such a limit too */
 
 struct placing {
@@ -62,19 +63,45 @@ static int follow_links(int root_fd, const char *path, char output[PATH_MAX])
 static int new_name(const struct backend *backend, const char *path, char output[PATH_MAX])
 {
 	const char *diverted = pkgima_dpkg_divert(backend->dpkg, backend->name, path);
-	size_t length;
-	int r = 0;
 
-	if (pkgima_entries_find(&backend->conffiles, path))
-		r = follow_links(backend->root_fd, diverted, output);
-	else if (snprintf(output, PATH_MAX, "%s", diverted) >= PATH_MAX)
-		r = -ENAMETOOLONG;
+	return snprintf(output, PATH_MAX, "%s" NEW, diverted) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/*
+ * The other name that a conffile may have: beside what a symbolic link leads to. dpkg means to put it there, and
+ * versions around 1.21 do not.
+ */
+static int linked_name(const struct backend *backend, const char *path, char output[PATH_MAX])
+{
+	size_t length;
+	int r;
+
+	if (!pkgima_entries_find(&backend->conffiles, path))
+		return -ENOENT;
+	r = follow_links(backend->root_fd, pkgima_dpkg_divert(backend->dpkg, backend->name, path), output);
 	length = strlen(output);
 	if (r == 0 && length + sizeof(NEW) > PATH_MAX)
 		r = -ENAMETOOLONG;
 	if (r == 0)
 		memcpy(output + length, NEW, sizeof(NEW));
 	return r;
+}
+
+/* Opens it for reading and gives the name; -ENOENT, with the first name, when dpkg has written none. */
+static int open_new(const struct backend *backend, const char *path, char name[PATH_MAX], struct stat *ret_stat)
+{
+	int fd, r;
+
+	r = new_name(backend, path, name);
+	if (r < 0)
+		return r;
+	fd = pkgima_beneath_open_file(backend->root_fd, name, ret_stat);
+	if (fd != -ENOENT || linked_name(backend, path, name) < 0)
+		return fd;
+	fd = pkgima_beneath_open_file(backend->root_fd, name, ret_stat);
+	if (fd == -ENOENT)
+		new_name(backend, path, name);
+	return fd;
 }
 
 /*
@@ -186,17 +213,11 @@ static int work_on_file(void *context, void *state, size_t index, struct pkgima_
 	cleanup_close int fd = -1;
 	char name[PATH_MAX];
 	struct stat st;
-	int r;
 
 	(void)error;
 	if (pkgima_entries_find(&backend->conffiles, path))
 		unsigned_entry.type = PKGIMA_ENTRY_CONFFILE;
-	r = new_name(backend, path, name);
-	if (r < 0) {
-		tally_add_failure(placing->tally, path, strerror(-r));
-		return 0;
-	}
-	fd = pkgima_beneath_open_file(backend->root_fd, name, &st);
+	fd = open_new(backend, path, name, &st);
 	if (fd == -EACCES)
 		fd = sign_unread(backend, state, found, name, &st);
 	if (fd == -ENOENT) {
@@ -276,18 +297,50 @@ void place_signatures(struct backend *backend, const struct pkgima_entries *file
 		tell_dpkg(&placing);
 }
 
+/*
+ * dpkg keeps the old file as NAME.dpkg-tmp (a second link, but for symbolic links) until it is done, and forgets it under
+ * diverted names.
+ */
+static void remove_backup(int folder, const char *name)
+{
+	struct stat old, backup;
+	char tmp[NAME_MAX + 16];
+
+	snprintf(tmp, sizeof(tmp), "%s" TMP, name);
+	if (fstatat(folder, tmp, &backup, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (fstatat(folder, name, &old, AT_SYMLINK_NOFOLLOW) < 0)
+		renameat(folder, tmp, folder, name);
+	else if (S_ISLNK(old.st_mode) || (old.st_dev == backup.st_dev && old.st_ino == backup.st_ino))
+		unlinkat(folder, tmp, 0);
+}
+
+static void remove_new(const struct backend *backend, const char *path, bool diverted)
+{
+	cleanup_close int folder = -1;
+	char final[NAME_MAX + 1];
+	const char *name;
+
+	folder = pkgima_beneath_open_parent(backend->root_fd, path, &name);
+	if (folder < 0)
+		return;
+	unlinkat(folder, name, 0);
+	if (diverted && snprintf(final, sizeof(final), "%.*s", (int)(strlen(name) - strlen(NEW)), name) <
+				(int)sizeof(final))
+		remove_backup(folder, final);
+}
+
 void place_remove(struct backend *backend, const struct pkgima_entries *files)
 {
 	for (size_t i = 0; i < files->count; i++) {
-		cleanup_close int folder = -1;
-		char path[PATH_MAX];
-		const char *name;
+		const char *path = files->list[i].path;
+		bool diverted = strcmp(pkgima_dpkg_divert(backend->dpkg, backend->name, path), path) != 0;
+		char name[PATH_MAX];
 
-		if (new_name(backend, files->list[i].path, path) < 0)
-			continue;
-		folder = pkgima_beneath_open_parent(backend->root_fd, path, &name);
-		if (folder >= 0)
-			unlinkat(folder, name, 0);
+		if (new_name(backend, path, name) == 0)
+			remove_new(backend, name, diverted);
+		if (linked_name(backend, path, name) == 0)
+			remove_new(backend, name, diverted);
 	}
 }
 

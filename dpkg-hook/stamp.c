@@ -78,7 +78,7 @@ static int compare_with_line(const void *key, const void *element)
 	return order ? order : (name > other) - (name < other);
 }
 
-bool stamp_has(const struct stamp *stamp, const struct pkgima_dpkg_package *package, bool *ret_good)
+bool stamp_has(const struct stamp *stamp, const struct pkgima_dpkg_package *package, enum pkgima_outcome *ret_outcome)
 {
 	cleanup_free char *wanted = NULL;
 	char *const *found;
@@ -91,11 +91,12 @@ bool stamp_has(const struct stamp *stamp, const struct pkgima_dpkg_package *pack
 	length = strlen(wanted);
 	if (!found || strncmp(*found, wanted, length) != 0 || (*found)[length] != ' ')
 		return false;
-	*ret_good = !strcmp(*found + length + 1, "good");
+	*ret_outcome = strcmp(*found + length + 1, "good") ? PKGIMA_OUTCOME_REFUSED : PKGIMA_OUTCOME_GOOD;
 	return true;
 }
 
-static int write_lines(int fd, const struct pkgima_dpkg_package *packages, const bool *good, size_t count)
+static int write_lines(int fd, const struct pkgima_dpkg_package *packages, const enum pkgima_outcome *outcomes,
+		       size_t count)
 {
 	FILE *file = fdopen(fd, "w");
 	bool failed;
@@ -108,15 +109,15 @@ static int write_lines(int fd, const struct pkgima_dpkg_package *packages, const
 	for (size_t i = 0; i < count; i++) {
 		cleanup_free char *line = NULL;
 
-		if (stamp_line(&packages[i], &line) == 0)
-			fprintf(file, "%s %s\n", line, good[i] ? "good" : "not-good");
+		if (outcomes[i] != PKGIMA_OUTCOME_FAILED && stamp_line(&packages[i], &line) == 0)
+			fprintf(file, "%s %s\n", line, outcomes[i] == PKGIMA_OUTCOME_GOOD ? "good" : "not-good");
 	}
 	failed = ferror(file);
 	return fclose(file) != 0 || failed ? -EIO : 0;
 }
 
-int stamp_write(int root_fd, const struct pkgima_dpkg_package *packages, const bool *good, size_t count,
-		struct pkgima_error *error)
+int stamp_write(int root_fd, const struct pkgima_dpkg_package *packages, const enum pkgima_outcome *outcomes,
+		size_t count, struct pkgima_error *error)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
 	cleanup_close int parent = pkgima_beneath_open_folder(root_fd, "/var/lib");
@@ -131,7 +132,7 @@ int stamp_write(int root_fd, const struct pkgima_dpkg_package *packages, const b
 	r = pkgima_output_open_at(folder, STAMP_NAME, 0644, &output, error);
 	if (r < 0)
 		return r;
-	r = write_lines(dup(output.fd), packages, good, count);
+	r = write_lines(dup(output.fd), packages, outcomes, count);
 	if (r < 0)
 		return pkgima_fail(error, r, "cannot write " STAMP_FOLDER "/" STAMP_NAME);
 	return pkgima_output_commit(&output, true, error);

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../lib/dpkg.h"
+#include "../lib/apply.h"
 #include "../lib/error.h"
 
 #define STAMP_FOLDER "/var/lib/dpkg-ima"
 #define STAMP_NAME "stamp"
 
 /*
- * Which manifests were applied. A manifest is told from its successor by device, inode, change time and size, not by
+ * Which manifests were applied, and need no other try unless what is found against them changes. A manifest is told from its successor by device, inode, change time and size, not by
  * comparing times: a clock that was set back hides no package.
  */
 struct stamp;
@@ -21,11 +21,11 @@ struct stamp;
 struct stamp *stamp_read(int root_fd);
 void stamp_free(struct stamp *stamp);
 
-/* Was this manifest worked on? *@ret_good: nothing was found against it. */
-bool stamp_has(const struct stamp *stamp, const struct pkgima_dpkg_package *package, bool *ret_good);
+/* Was this manifest worked on, without failures? Only then *@ret_outcome is set, to REFUSED or GOOD. */
+bool stamp_has(const struct stamp *stamp, const struct pkgima_dpkg_package *package, enum pkgima_outcome *ret_outcome);
 
-/* Writes a stamp for all @packages; @good has one element for each. */
-int stamp_write(int root_fd, const struct pkgima_dpkg_package *packages, const bool *good, size_t count,
-		struct pkgima_error *error);
+/* Writes a stamp; @outcomes has one element for each of @packages. Those that FAILED are left out. */
+int stamp_write(int root_fd, const struct pkgima_dpkg_package *packages, const enum pkgima_outcome *outcomes,
+		size_t count, struct pkgima_error *error);
 
 #endif

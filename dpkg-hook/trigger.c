@@ -50,7 +50,7 @@ static void report(void *context, const struct pkgima_finding *finding)
 }
 
 static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struct pkgima_dpkg_package *packages,
-			size_t count, bool *good, struct pkgima_error *error)
+			size_t count, enum pkgima_outcome *outcomes, struct pkgima_error *error)
 {
 	cleanup_trust struct pkgima_trust *trust = pkgima_trust_new();
 	struct pkgima_config config = { 0 };
@@ -71,7 +71,7 @@ static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struc
 		say(error->text);
 	r = pkgima_trust_load(trust, root_fd, pkgima_dpkg_owns, (void *)dpkg, error);
 	if (r == 0)
-		r = pkgima_apply_packages(&job, packages, count, good, &counts, error);
+		r = pkgima_apply_packages(&job, packages, count, outcomes, &counts, error);
 	if (r < 0)
 		return r;
 	if (session.unsupported && config.unsupported_fs != PKGIMA_UNSUPPORTED_IGNORE)
@@ -87,35 +87,35 @@ static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struc
 struct work {
 	struct pkgima_dpkg_package *packages;
 	size_t count;
-	bool *good;                            /* for each: nothing is known against it */
+	enum pkgima_outcome *outcomes;         /* for each */
 	struct pkgima_dpkg_package *chosen;    /* copies; the names are those of @packages */
 	size_t *index;                         /* of each chosen one in @packages */
-	bool *chosen_good;
+	enum pkgima_outcome *chosen_outcomes;
 	size_t chosen_count;
 };
 
 static void work_free(struct work *work)
 {
 	pkgima_dpkg_packages_free(work->packages, work->count);
-	free(work->good);
+	free(work->outcomes);
 	free(work->chosen);
 	free(work->index);
-	free(work->chosen_good);
+	free(work->chosen_outcomes);
 }
 
 /* @retry: also those against which something was found before. */
 static int choose(struct work *work, const struct stamp *stamp, bool all, bool retry)
 {
-	work->good = calloc(work->count + 1, sizeof(*work->good));
+	work->outcomes = calloc(work->count + 1, sizeof(*work->outcomes));
 	work->chosen = calloc(work->count + 1, sizeof(*work->chosen));
 	work->index = calloc(work->count + 1, sizeof(*work->index));
-	work->chosen_good = calloc(work->count + 1, sizeof(*work->chosen_good));
-	if (!stamp || !work->good || !work->chosen || !work->index || !work->chosen_good)
+	work->chosen_outcomes = calloc(work->count + 1, sizeof(*work->chosen_outcomes));
+	if (!stamp || !work->outcomes || !work->chosen || !work->index || !work->chosen_outcomes)
 		return -ENOMEM;
 	for (size_t i = 0; i < work->count; i++) {
-		bool known = !all && stamp_has(stamp, &work->packages[i], &work->good[i]);
+		bool known = !all && stamp_has(stamp, &work->packages[i], &work->outcomes[i]);
 
-		if (known && (work->good[i] || !retry))
+		if (known && (work->outcomes[i] == PKGIMA_OUTCOME_GOOD || !retry))
 			continue;
 		work->chosen[work->chosen_count] = work->packages[i];
 		work->index[work->chosen_count++] = i;
@@ -139,12 +139,12 @@ static int apply_new(int root_fd, const struct pkgima_dpkg *dpkg, bool all, bool
 		return pkgima_fail(error, r, "no memory for the list of packages");
 	if (!work.chosen_count)
 		return 0;
-	r = apply_chosen(root_fd, dpkg, work.chosen, work.chosen_count, work.chosen_good, error);
+	r = apply_chosen(root_fd, dpkg, work.chosen, work.chosen_count, work.chosen_outcomes, error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < work.chosen_count; i++)
-		work.good[work.index[i]] = work.chosen_good[i];
-	return stamp_write(root_fd, work.packages, work.good, work.count, error);
+		work.outcomes[work.index[i]] = work.chosen_outcomes[i];
+	return stamp_write(root_fd, work.packages, work.outcomes, work.count, error);
 }
 
 static void report_key(void *context, const struct pkgima_certificate *certificate, int result,
