@@ -146,8 +146,11 @@ spoiled()
 	sign --in-place "$work/tool.deb"
 	cp "$work/tool.deb" "$system/root/tool.deb"
 	dpkg_in -i /root/tool.deb
-	strace -f -y -e trace=fsetxattr,rename,renameat,renameat2,execve -o "$work/trace" \
-		env -i PATH=/usr/libexec/dpkg-ima/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$system" dpkg -i /root/tool.deb
+	# Whatever OpenSSL's settings name, nothing is loaded into the backend: it may just be replaced.
+	printf '%s\n' 'openssl_conf = a' '[a]' 'providers = b' '[b]' 'none = c' '[c]' 'activate = 1' 'module = /none.so' \
+		>"$system/root/openssl.cnf"
+	strace -f -y -e trace=fsetxattr,rename,renameat,renameat2,execve,openat,openat2 -o "$work/trace" \
+		env -i OPENSSL_CONF=/root/openssl.cnf PATH=/usr/libexec/dpkg-ima/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$system" dpkg -i /root/tool.deb
 	local name signed renamed
 	for name in usr/bin/tool usr/bin/tool-link usr/lib/tool/data; do
 		renamed=$(grep -n "rename.*/$name.dpkg-new\", .*/$name\"" "$work/trace" | head -n 1 | cut -d: -f 1)
@@ -160,6 +163,7 @@ spoiled()
 	signed=$(grep -n 'fsetxattr(.*/tmp.ci/preinst>, "security.ima".* = 0' "$work/trace" | head -n 1 | cut -d: -f 1)
 	renamed=$(grep -n 'execve("/var/lib/dpkg/tmp.ci/preinst"' "$work/trace" | head -n 1 | cut -d: -f 1)
 	[ "$signed" -lt "$renamed" ]
+	run ! grep -E 'openssl.cnf|none.so' "$work/trace"
 	# Without the backend that is not so.
 	strace -f -y -e trace=fsetxattr,rename,renameat,renameat2,execve -o "$work/trace" \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$system" dpkg -i /root/tool.deb

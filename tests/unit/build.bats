@@ -57,7 +57,8 @@ files_of()
 expected_files()
 {
 	{
-		printf '%s\n' /bin/pkgima /libexec/dpkg-ima/trigger /share/bash-completion/completions/pkgima
+		printf '%s\n' /bin/pkgima /libexec/dpkg-ima/{apt-hook,bin/dpkg-deb,trigger} \
+			/share/bash-completion/completions/pkgima
 		for page in man/*.[1-8]; do
 			echo "/share/man/man${page##*.}/${page##*/}"
 		done
@@ -95,7 +96,7 @@ expected_files()
 @test "programs are hardened" {
 	require readelf nm
 	gcc_make all
-	for program in pkgima dpkg-ima-trigger; do
+	for program in pkgima dpkg-ima-trigger dpkg-ima-apt-hook; do
 		file=$BATS_FILE_TMPDIR/gcc/$program
 		readelf -hW "$file" | grep -q 'Type: *DYN '
 		readelf -dW "$file" | grep -q 'FLAGS_1.*\bPIE\b'
@@ -106,6 +107,18 @@ expected_files()
 		nm -D --undefined-only "$file" | grep -q '__stack_chk_fail@'
 		nm -D --undefined-only "$file" | grep -qE '__[a-z]+_chk@'
 	done
+}
+
+@test "the backend is static, and loads no library" {
+	require readelf nm
+	gcc_make all
+	file=$BATS_FILE_TMPDIR/gcc/dpkg-ima-backend
+	readelf -hW "$file" | grep -q 'Type: *DYN '
+	readelf -lW "$file" | grep -q ' GNU_RELRO '
+	readelf -lW "$file" | grep -qE ' GNU_STACK .* RW +0x'
+	run ! grep -E '\((NEEDED|RPATH|RUNPATH|TEXTREL)\)' <(readelf -dW "$file")
+	run ! grep INTERP <(readelf -lW "$file")
+	nm "$file" | grep -q '__wrap_dlopen'
 }
 
 # Names of the functions that an archive defines.
@@ -127,13 +140,15 @@ defined()
 	# What would be found is found in the command, and what has to be there is.
 	grep -qFx -f "$BATS_TEST_TMPDIR/signing" "$BATS_TEST_TMPDIR/pkgima"
 	grep -qx pkgima_apply_packages "$BATS_TEST_TMPDIR/trigger"
-	for where in trigger library; do
+	nm "$built/dpkg-ima-backend" | awk '{ print $NF }' >"$BATS_TEST_TMPDIR/backend"
+	nm "$built/dpkg-ima-apt-hook" | awk '{ print $NF }' >"$BATS_TEST_TMPDIR/apt-hook"
+	for where in trigger backend apt-hook library; do
 		run -1 grep -Fx -f "$BATS_TEST_TMPDIR/signing" "$BATS_TEST_TMPDIR/$where"
 	done
 	# OpenSSL's functions that read, make, write or use a private key.
 	ours='EVP_(Digest)?Sign|EVP_PKEY_sign|PrivateKey|PKCS8|PKCS12|OSSL_STORE|OSSL_DECODER|EVP_PKEY_(keygen|generate|Q_)|X509_sign'
 	grep -qE "$ours" "$BATS_TEST_TMPDIR/pkgima"
-	for where in trigger library; do
+	for where in trigger apt-hook library; do
 		run -1 grep -E "$ours" "$BATS_TEST_TMPDIR/$where"
 	done
 	run -1 grep -aE 'PRIVATE KEY|cannot (read|decrypt) key' "$built/dpkg-ima-trigger"
