@@ -35,6 +35,9 @@ struct cli_command {
 
 extern const struct cli_command cmd_apply, cmd_keygen, cmd_keys, cmd_show, cmd_sign, cmd_strip, cmd_verify;
 
+/* From now on no core dump and no other process of this user shows what is in memory: private keys. */
+void cli_hide_memory(void);
+
 /* "pkgima COMMAND: …" on stderr. */
 void cli_message(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -135,6 +135,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		return r;
 	if (keygen.ca_key && pkgima_key_is_exposed(keygen.ca_key))
 		cli_message(command, "warning: others than its owner may read the CA's key");
+	cli_hide_memory();
 	r = pkgima_keygen_run(&keygen, &error);
 	if (r == 0)
 		r = print_files(&keygen, &error);

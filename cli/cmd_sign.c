@@ -56,6 +56,7 @@ static int sign(struct sign_settings *settings, const struct arguments *argument
 	EVP_PKEY *key = NULL;
 	int r;
 
+	cli_hide_memory();
 	r = pkgima_certificate_load(arguments->cert, &certificate, &error);
 	if (r == 0)
 		r = pkgima_key_load(arguments->key, &key, &error);

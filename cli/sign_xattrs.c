@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "../lib/beneath.h"
 #include "../lib/check.h"
 #include "sign.h"
 
@@ -54,43 +55,68 @@ static void write_batch(struct batch *batch)
 	pkgima_signer_reset(settings->signer);
 }
 
-static void add_file(struct batch *batch, const char *path)
+/* Takes over @fd, the file's. */
+static void add_open_file(struct batch *batch, const char *path, int fd)
 {
 	struct sign_settings *settings = batch->settings;
 	cleanup_free char *name = cli_printable(path);
 	uint8_t digest[PKGIMA_DIGEST_MAX];
 	struct pkgima_error error;
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		failed(settings, name, strerror(errno));
-		return;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		failed(settings, name, "no regular file");
-		return;
-	}
 	if (pkgima_hasher_file(batch->hasher, settings->hash, fd, digest, &error) < 0 ||
 	    pkgima_signer_submit(settings->signer, settings->hash, digest, &batch->files[batch->count].value, &error) < 0) {
 		failed(settings, name, error.text);
+		close(fd);
 		return;
 	}
-	batch->files[batch->count].fd = pkgima_steal_fd(&fd);
+	batch->files[batch->count].fd = fd;
 	batch->files[batch->count].name = pkgima_steal_pointer(&name);
 	if (++batch->count == BATCH)
 		write_batch(batch);
 }
 
+static void add_file(struct batch *batch, const char *path)
+{
+	cleanup_free char *name = cli_printable(path);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		failed(batch->settings, name, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		failed(batch->settings, name, "no regular file");
+	else
+		add_open_file(batch, path, pkgima_steal_fd(&fd));
+}
+
+/* Others may write below @root: only what was found there is signed, not what a link leads to that took its place. */
+static void add_found(struct batch *batch, int root, size_t root_length, const FTSENT *file)
+{
+	cleanup_free char *name = cli_printable(file->fts_path);
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	fd = pkgima_beneath_open_real_file(root, file->fts_path + root_length, &st);
+	if (fd == -EINVAL || (fd >= 0 && (st.st_dev != file->fts_statp->st_dev || st.st_ino != file->fts_statp->st_ino)))
+		failed(batch->settings, name, "something else has taken its place");
+	else if (fd < 0)
+		failed(batch->settings, name, strerror(-fd));
+	else
+		add_open_file(batch, file->fts_path, pkgima_steal_fd(&fd));
+}
+
 static void add_tree(struct batch *batch, char *path)
 {
+	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *roots[] = { path, NULL };
 	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
 	FTSENT *file;
 
 	while (tree && (file = fts_read(tree))) {
-		if (file->fts_info == FTS_F)
-			add_file(batch, file->fts_path);
+		if (file->fts_info == FTS_F && file->fts_level == FTS_ROOTLEVEL)
+			add_file(batch, path);
+		else if (file->fts_info == FTS_F)
+			add_found(batch, root, strlen(path), file);
 		else if (file->fts_info == FTS_DNR || file->fts_info == FTS_ERR || file->fts_info == FTS_NS)
 			failed(batch->settings, path, strerror(file->fts_errno));
 	}

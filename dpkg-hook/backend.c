@@ -128,6 +128,8 @@ int backend_load_trust(struct backend *backend, struct pkgima_error *error)
 
 	if (r < 0)
 		return r;
+	/* Only its own folder is beneath the database's; files of packages are in the root. */
+	backend->dpkg->root_fd = backend->root_fd;
 	backend->trust = pkgima_trust_new();
 	if (!backend->trust)
 		return pkgima_fail(error, -ENOMEM, "no memory for the trust store");

@@ -12,8 +12,8 @@
 #define STAMP_NAME "stamp"
 
 /*
- * Which manifests were applied, and need no other try unless what is found against them changes. A manifest is told from its successor by device, inode, change time and size, not by
- * comparing times: a clock that was set back hides no package.
+ * Which manifests were applied, and need not be again while certificates stay the same. A manifest is told from its
+ * successor by device, inode, change time and size, not by comparing times: a clock that was set back hides no package.
  */
 struct stamp;
 

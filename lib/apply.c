@@ -14,9 +14,11 @@
 #include "escape.h"
 #include "parallel.h"
 
-/* Packages are read and worked on in portions of about so many entries, which bounds memory. */
+/* Packages are read and worked on in portions of so many, or of so many bytes of manifests, which bounds memory. */
 #define PORTION_PACKAGES 256
-#define PORTION_ENTRIES 16384
+#define PORTION_BYTES ((uintmax_t)8 * 1024 * 1024)
+/* And up to so many, to keep a package's instances together. */
+#define INSTANCES_BYTES (8 * PORTION_BYTES)
 
 /* Names under which dpkg keeps a conffile while, or after, the administrator's own version stays. */
 static const char *const conffile_suffixes[] = { "", ".dpkg-new", ".dpkg-dist" };
@@ -24,7 +26,7 @@ static const char *const conffile_suffixes[] = { "", ".dpkg-new", ".dpkg-dist" }
 struct portion_package {
 	const struct pkgima_dpkg_package *package;
 	struct pkgima_entries entries;
-	atomic_bool findings;
+	atomic_bool refused, failed;
 };
 
 /* An entry to work on. */
@@ -56,7 +58,8 @@ static void report(struct portion *portion, struct portion_package *package, con
 		.reason = reason,
 	};
 
-	atomic_store(&package->findings, true);
+	/* A manifest that cannot be read stays so, files may become readable, and disks get room. */
+	atomic_store(failed && path ? &package->failed : &package->refused, true);
 	if (failed)
 		portion->counts->failed++;
 	else if (verdict == PKGIMA_VERDICT_UNSUPPORTED_FS)
@@ -265,30 +268,44 @@ static int work_on_portion(struct portion *portion, struct pkgima_error *error)
 	return r;
 }
 
+static bool is_instance_of_same(const char *left, const char *right)
+{
+	size_t length = strcspn(left, ":");
+
+	return left[length] == ':' && !strncmp(left, right, length + 1);
+}
+
 /*
- * How many packages from @first make a portion. By the size of their manifests, an entry taking at least some 100 bytes;
- * instances of one package for several architectures are not torn apart.
+ * How many packages from @first make a portion: by the size of their manifests, an entry taking at least some 100 bytes.
+ * Instances of one package for several architectures are not torn apart, unless they are unreasonably large.
  */
 static size_t portion_size(const struct pkgima_dpkg_package *packages, size_t first, size_t count)
 {
-	uintmax_t bytes = 0;
-	size_t n = 0;
+	uintmax_t bytes = (uintmax_t)packages[first].stat.st_size;
+	size_t n = 1;
 
-	while (first + n < count && n < PORTION_PACKAGES && bytes < (uintmax_t)PORTION_ENTRIES * 500)
-		bytes += (uintmax_t)packages[first + n++].stat.st_size;
-	while (first + n < count) {
-		const char *last = packages[first + n - 1].name;
-		size_t length = strcspn(last, ":");
+	for (; first + n < count; n++) {
+		const struct pkgima_dpkg_package *next = &packages[first + n];
 
-		if (last[length] != ':' || strncmp(last, packages[first + n].name, length + 1) != 0)
+		bytes += (uintmax_t)next->stat.st_size;
+		if (bytes > INSTANCES_BYTES)
 			break;
-		n++;
+		if ((bytes > PORTION_BYTES || n >= PORTION_PACKAGES) && !is_instance_of_same(next[-1].name, next->name))
+			break;
 	}
 	return n;
 }
 
+/* @r: of the portion. */
+static enum pkgima_outcome outcome(const struct portion_package *package, int r)
+{
+	if (r < 0 || package->failed)
+		return PKGIMA_OUTCOME_FAILED;
+	return package->refused ? PKGIMA_OUTCOME_REFUSED : PKGIMA_OUTCOME_GOOD;
+}
+
 int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_dpkg_package *packages, size_t count,
-			  bool *done, struct pkgima_apply_counts *counts, struct pkgima_error *error)
+			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error)
 {
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct atomic_counts sums = { 0 };
@@ -310,8 +327,8 @@ int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_
 		r = work_on_portion(&portion, error);
 		files += portion.task_count;
 		for (size_t i = 0; i < n; i++) {
-			if (done)
-				done[first + i] = r == 0 && !portion.packages[i].findings;
+			if (outcomes)
+				outcomes[first + i] = outcome(&portion.packages[i], r);
 			pkgima_entries_free(&portion.packages[i].entries);
 		}
 		free(portion.tasks);

@@ -19,6 +19,13 @@ struct pkgima_finding {
 	const char *reason;            /* one sentence, printable */
 };
 
+/* What became of a package. */
+enum pkgima_outcome {
+	PKGIMA_OUTCOME_FAILED,         /* a file could not be read or written, or none was looked at: worth another try */
+	PKGIMA_OUTCOME_REFUSED,        /* something was found against it that trying again does not change */
+	PKGIMA_OUTCOME_GOOD,
+};
+
 struct pkgima_apply {
 	const struct pkgima_dpkg *dpkg;
 	const struct pkgima_trust *trust;
@@ -46,10 +53,10 @@ struct pkgima_apply_counts {
  * Puts the signatures of these packages' manifests on their files: verified first, on the descriptor that was checked.
  * A file that carries the manifest's signature already is left alone without reading it: nothing would be written, and
  * whether content and signature still fit is the kernel's question (and that of an audit).
- * @done (may be NULL) gets one element per package: nothing was found against it.
+ * @outcomes (may be NULL) gets one element per package.
  * Returns 0 when all were worked on, whatever was found; -errno when that was not possible.
  */
 int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_dpkg_package *packages, size_t count,
-			  bool *done, struct pkgima_apply_counts *counts, struct pkgima_error *error);
+			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error);
 
 #endif

@@ -46,12 +46,12 @@ int pkgima_root_open(const char *path, struct pkgima_error *error)
 	return fd;
 }
 
-static int open_regular(int root_fd, const char *path, uint64_t flags, struct stat *ret_stat)
+static int open_regular(int root_fd, const char *path, uint64_t flags, uint64_t resolve, struct stat *ret_stat)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
 
-	fd = open_beneath(root_fd, path, flags | O_NOFOLLOW);
+	fd = open_resolved(root_fd, path, flags | O_NOFOLLOW, resolve);
 	if (fd == -ENOTDIR)
 		return -ENOENT;
 	if (fd == -ELOOP || fd == -ENXIO)
@@ -71,17 +71,31 @@ static int open_regular(int root_fd, const char *path, uint64_t flags, struct st
 
 int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat)
 {
-	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, ret_stat);
+	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, ret_stat);
 }
 
 int pkgima_beneath_open_path(int root_fd, const char *path, struct stat *ret_stat)
 {
-	return open_regular(root_fd, path, O_PATH, ret_stat);
+	return open_regular(root_fd, path, O_PATH, 0, ret_stat);
 }
 
 int pkgima_beneath_open_for_writing(int root_fd, const char *path, struct stat *ret_stat)
 {
-	return open_regular(root_fd, path, O_WRONLY | O_NONBLOCK | O_NOCTTY, ret_stat);
+	return open_regular(root_fd, path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0, ret_stat);
+}
+
+int pkgima_beneath_open_real_file(int root_fd, const char *path, struct stat *ret_stat)
+{
+	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_SYMLINKS, ret_stat);
+}
+
+int pkgima_beneath_stat(int root_fd, const char *path, bool follow, struct stat *ret_stat)
+{
+	cleanup_close int fd = open_resolved(root_fd, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, ret_stat) < 0 ? -errno : 0;
 }
 
 int pkgima_beneath_open_folder(int root_fd, const char *path)

@@ -2,6 +2,7 @@
 #ifndef PKGIMA_BENEATH_H
 #define PKGIMA_BENEATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -27,6 +28,12 @@ int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_sta
 /* The same for reading nothing: O_PATH; and for writing, without any change: both need no permission of IMA to read. */
 int pkgima_beneath_open_path(int root_fd, const char *path, struct stat *ret_stat);
 int pkgima_beneath_open_for_writing(int root_fd, const char *path, struct stat *ret_stat);
+
+/* As pkgima_beneath_open_file(), but no folder on the way may be a symbolic link either: -EINVAL. */
+int pkgima_beneath_open_real_file(int root_fd, const char *path, struct stat *ret_stat);
+
+/* What stands at @path, whatever it is; with @follow behind a final symbolic link. 0 or -errno. */
+int pkgima_beneath_stat(int root_fd, const char *path, bool follow, struct stat *ret_stat);
 
 /*
  * Opens a folder, following symbolic links inside the root; the other one follows none and fails with -ELOOP. Returns a

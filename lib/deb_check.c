@@ -14,6 +14,9 @@ void pkgima_package_check_free(struct pkgima_package_check *check)
 	check->results = NULL;
 }
 
+/* Bytes of the paths of files without a signature: a small archive could have very many. */
+#define UNSIGNED_PATHS_MAX ((size_t)64 * 1024 * 1024)
+
 /* What a check works on: entries of the manifest first, then what is found beside them. */
 struct state {
 	struct pkgima_package_check *check;
@@ -21,7 +24,7 @@ struct state {
 	size_t signed_count;             /* entries of the manifest; these are sorted */
 	bool *seen;                      /* one for each of them: the package has such a file */
 	bool *differs;                   /* and its content is not what was signed, whatever its verdict says first */
-	struct pkgima_entries extra;     /* without a signature */
+	size_t unsigned_bytes;           /* of paths behind them */
 	struct pkgima_error *error;
 };
 
@@ -41,10 +44,16 @@ static struct pkgima_entry *find_signed(const struct state *state, const char *p
 
 static int note_unsigned(struct state *state, const char *path, enum pkgima_entry_type type)
 {
-	struct pkgima_entry *entry = pkgima_entries_add(&state->extra);
+	struct pkgima_entries *entries = &state->check->entries;
+	struct pkgima_entry *entry;
 
+	state->unsigned_bytes += strlen(path) + 1;
+	if (entries->count >= PKGIMA_ENTRIES_MAX || state->unsigned_bytes > UNSIGNED_PATHS_MAX)
+		return pkgima_fail(state->error, -E2BIG, "it has more than %d files, or more than %zu bytes of names of "
+				   "unsigned ones", PKGIMA_ENTRIES_MAX, UNSIGNED_PATHS_MAX);
+	entry = pkgima_entries_add(entries);
 	if (entry)
-		entry->path = pkgima_entries_keep(&state->extra, path, strlen(path));
+		entry->path = pkgima_entries_keep(entries, path, strlen(path));
 	if (!entry || !entry->path)
 		return pkgima_fail(state->error, -ENOMEM, "no memory for the list of unsigned files");
 	entry->type = type;
@@ -166,29 +175,43 @@ static void note_missing(struct state *state, bool payload)
 	}
 }
 
-static int append_unsigned(struct state *state)
+/* Gives the entries behind the manifest's their results. */
+static int judge_unsigned(struct state *state)
 {
 	struct pkgima_package_check *check = state->check;
-	size_t total = state->signed_count + state->extra.count;
-	struct pkgima_result *results = reallocarray(check->results, total + 1, sizeof(*results));
+	struct pkgima_result *results = reallocarray(check->results, check->entries.count + 1, sizeof(*results));
 
 	if (!results)
 		return pkgima_fail(state->error, -ENOMEM, "no memory for the list of unsigned files");
 	check->results = results;
-	for (size_t i = 0; i < state->extra.count; i++) {
-		struct pkgima_result *result = &results[state->signed_count + i];
-		struct pkgima_entry *entry = pkgima_entries_add(&check->entries);
-		const char *path = state->extra.list[i].path;
-
-		if (entry)
-			entry->path = pkgima_entries_keep(&check->entries, path, strlen(path));
-		if (!entry || !entry->path)
-			return pkgima_fail(state->error, -ENOMEM, "no memory for the list of unsigned files");
-		entry->type = state->extra.list[i].type;
-		result->verdict = PKGIMA_VERDICT_UNSIGNED;
-		snprintf(result->reason, sizeof(result->reason), "the manifest has no entry for it");
+	for (size_t i = state->signed_count; i < check->entries.count; i++) {
+		results[i].verdict = PKGIMA_VERDICT_UNSIGNED;
+		snprintf(results[i].reason, sizeof(results[i].reason), "the manifest has no entry for it");
 	}
 	return 0;
+}
+
+/* What the manifest calls a conffile may be edited without being reported once it is installed. */
+static int check_types(struct state *state, const struct pkgima_control *control)
+{
+	cleanup_entries struct pkgima_entries conffiles = { 0 };
+	int r;
+
+	r = pkgima_control_conffiles(control, &conffiles, state->error);
+	for (size_t i = 0; i < state->signed_count && r == 0; i++) {
+		const struct pkgima_entry *entry = &state->check->entries.list[i];
+		struct pkgima_result *result = &state->check->results[i];
+		bool conffile = entry->type == PKGIMA_ENTRY_CONFFILE;
+
+		if (entry->type == PKGIMA_ENTRY_SCRIPT || result->verdict != PKGIMA_VERDICT_OK ||
+		    conffile == !!pkgima_entries_find(&conffiles, entry->path))
+			continue;
+		result->verdict = PKGIMA_VERDICT_BAD_SIGNATURE;
+		snprintf(result->reason, sizeof(result->reason), "%s", conffile ?
+			 "the manifest calls it a conffile, the package does not" :
+			 "the package calls it a conffile, the manifest does not");
+	}
+	return r;
 }
 
 int pkgima_deb_check(const struct pkgima_deb *deb, const struct pkgima_trust *trust, bool payload, unsigned int threads,
@@ -219,17 +242,18 @@ int pkgima_deb_check(const struct pkgima_deb *deb, const struct pkgima_trust *tr
 	if (!state.seen || !state.differs || !state.hasher)
 		r = pkgima_fail(error, -ENOMEM, "no memory to check a package");
 	if (r == 0)
+		r = check_types(&state, &control);
+	if (r == 0)
 		r = check_scripts(&state, &control);
 	if (r == 0 && payload)
 		r = check_payload(&state, deb, threads);
 	if (r == 0) {
 		note_missing(&state, payload);
-		r = append_unsigned(&state);
+		r = judge_unsigned(&state);
 	}
 	free(state.seen);
 	free(state.differs);
 	pkgima_hasher_free(state.hasher);
-	pkgima_entries_free(&state.extra);
 	if (r < 0)
 		return r;
 	*ret_has_manifest = manifest != NULL;

@@ -9,15 +9,18 @@
 #include <string.h>
 
 #include "beneath.h"
+#include "control.h"
 #include "escape.h"
 #include "io.h"
 #include "manifest.h"
 
-#define LIST_MAX ((size_t)256 * 1024 * 1024)
+#define LIST_MAX ((size_t)64 * 1024 * 1024)
+#define STATUS_MAX ((size_t)256 * 1024 * 1024)
 #define DIVERSIONS_MAX ((size_t)16 * 1024 * 1024)
 #define PACKAGES_MAX 1000000
 #define MANIFEST_SUFFIX "." PKGIMA_MANIFEST_NAME
 #define LIST_SUFFIX ".list"
+#define CONFFILES_SUFFIX ".conffiles"
 
 /* Takes the next line off *@text and ends it with NUL; NULL at the end. A last line without newline counts. */
 static char *take_line(char **text)
@@ -77,7 +80,8 @@ int pkgima_dpkg_open(int root_fd, const char *admindir, struct pkgima_dpkg **ret
 		return pkgima_fail(error, -ENOMEM, "no memory for dpkg's database");
 	dpkg->root_fd = root_fd;
 	dpkg->info_fd = -1;
-	if (asprintf(&path, "%s/diversions", admindir) < 0 || asprintf(&dpkg->info_path, "%s/info", admindir) < 0)
+	if (asprintf(&path, "%s/diversions", admindir) < 0 || asprintf(&dpkg->info_path, "%s/info", admindir) < 0 ||
+	    asprintf(&dpkg->status_path, "%s/status", admindir) < 0)
 		return pkgima_fail(error, -ENOMEM, "no memory for dpkg's database");
 	dpkg->info_fd = pkgima_beneath_open_folder(root_fd, dpkg->info_path);
 	if (dpkg->info_fd < 0)
@@ -101,6 +105,7 @@ void pkgima_dpkg_free(struct pkgima_dpkg *dpkg)
 		return;
 	pkgima_close_cleanup(&dpkg->info_fd);
 	free(dpkg->info_path);
+	free(dpkg->status_path);
 	free(dpkg->diversions_text);
 	free(dpkg->diversions);
 	free(dpkg);
@@ -125,6 +130,20 @@ static DIR *open_info(const struct pkgima_dpkg *dpkg)
 	if (!folder)
 		close(fd);
 	return folder;
+}
+
+#define ALNUM "abcdefghijklmnopqrstuvwxyz0123456789"
+
+/* As dpkg has them, "PKG" or "PKG:ARCH": pkg_name_is_illegal() and dpkg_arch_name_is_illegal() in its lib/dpkg. */
+static bool is_package_name(const char *name, size_t length)
+{
+	const char *colon = memchr(name, ':', length);
+	size_t package = colon ? (size_t)(colon - name) : length;
+
+	if (strcspn(name, ALNUM) != 0 || strspn(name, ALNUM "+-._") < package)
+		return false;
+	return !colon || (strcspn(colon + 1, ALNUM) == 0 &&
+			  package + 1 + strspn(colon + 1, ALNUM "-") >= length);
 }
 
 static int compare_packages(const void *left, const void *right)
@@ -156,6 +175,7 @@ int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_pack
 		struct stat st;
 
 		if (!has_suffix(file->d_name, MANIFEST_SUFFIX) ||
+		    !is_package_name(file->d_name, strlen(file->d_name) - strlen(MANIFEST_SUFFIX)) ||
 		    fstatat(dpkg->info_fd, file->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		if (count == capacity) {
@@ -215,39 +235,79 @@ bool pkgima_dpkg_is_installed(const struct pkgima_dpkg *dpkg, const char *name)
 	return found;
 }
 
-static int compare_lines(const void *left, const void *right)
-{
-	return strcmp(*(const char *const *)left, *(const char *const *)right);
-}
-
 /* Reads info/@instance@suffix. */
 static int read_info(const struct pkgima_dpkg *dpkg, const char *instance, const char *suffix, size_t max,
 		     uint8_t **ret_text, size_t *ret_length, struct pkgima_error *error)
 {
 	cleanup_free char *name = NULL;
+	char safe[256];
 	int r;
 
-	if (asprintf(&name, "%s%s", instance, suffix) < 0)
+	if (asprintf(&name, "%s%s", instance, suffix) < 0) {
+		name = NULL;
 		return pkgima_fail(error, -ENOMEM, "no memory for a file name");
+	}
 	r = pkgima_beneath_read(dpkg->info_fd, name, max, ret_text, ret_length, error);
 	if (r == -ENOENT)
-		return pkgima_fail(error, r, "dpkg's database has no %s", name);
+		return pkgima_fail(error, r, "dpkg's database has no %s",
+				   pkgima_printable_into(name, safe, sizeof(safe)));
 	return r;
 }
 
-/* Keeps the entries whose paths are among @lines (sorted); maintainer scripts are always the package's. */
-static void intersect(struct pkgima_entries *entries, char *const *lines, size_t count)
+/* Keeps the entries whose paths are lines of @list, which is taken apart; maintainer scripts are always the package's. */
+static int intersect(struct pkgima_entries *entries, char *list, struct pkgima_error *error)
 {
+	cleanup_free bool *listed = calloc(entries->count + 1, sizeof(*listed));
 	size_t kept = 0;
 
-	for (size_t i = 0; i < entries->count; i++) {
-		const struct pkgima_entry *entry = &entries->list[i];
+	if (!listed)
+		return pkgima_fail(error, -ENOMEM, "no memory for a package's list of files");
+	for (const char *line; (line = take_line(&list)); ) {
+		const struct pkgima_entry *entry = pkgima_entries_find(entries, line);
 
-		if (entry->type == PKGIMA_ENTRY_SCRIPT ||
-		    bsearch(&entry->path, lines, count, sizeof(*lines), compare_lines))
-			entries->list[kept++] = *entry;
+		if (entry)
+			listed[entry - entries->list] = true;
 	}
+	for (size_t i = 0; i < entries->count; i++)
+		if (listed[i] || entries->list[i].type == PKGIMA_ENTRY_SCRIPT)
+			entries->list[kept++] = entries->list[i];
 	entries->count = kept;
+	return 0;
+}
+
+/* None where the package has no such file. */
+static int read_conffiles(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *conffiles,
+			  struct pkgima_error *error)
+{
+	cleanup_control struct pkgima_control control = { .files = { { .name = "conffiles" } }, .count = 1 };
+	int r;
+
+	r = read_info(dpkg, instance, CONFFILES_SUFFIX, PKGIMA_CONTROL_FILE_MAX, &control.files[0].content,
+		      &control.files[0].length, error);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : pkgima_control_conffiles(&control, conffiles, error);
+}
+
+/*
+ * Which files are conffiles is dpkg's to say: by the manifest's word alone a changed program would pass for an edited
+ * conffile. Obsolete ones do not matter here, they are in no manifest of the version that is unpacked.
+ */
+static int settle_types(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
+			struct pkgima_error *error)
+{
+	cleanup_entries struct pkgima_entries conffiles = { 0 };
+	int r;
+
+	r = read_conffiles(dpkg, instance, &conffiles, error);
+	for (size_t i = 0; i < entries->count && r == 0; i++) {
+		struct pkgima_entry *entry = &entries->list[i];
+
+		if (entry->type != PKGIMA_ENTRY_SCRIPT)
+			entry->type = pkgima_entries_find(&conffiles, entry->path) ? PKGIMA_ENTRY_CONFFILE :
+										     PKGIMA_ENTRY_FILE;
+	}
+	return r;
 }
 
 int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
@@ -255,9 +315,7 @@ int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struc
 {
 	cleanup_free uint8_t *manifest = NULL;
 	cleanup_free char *list = NULL;
-	cleanup_free char **lines = NULL;
-	size_t length, count = 0, total = 1;
-	char *text;
+	size_t length;
 	int r;
 
 	r = read_info(dpkg, instance, MANIFEST_SUFFIX, PKGIMA_MANIFEST_MAX, &manifest, &length, error);
@@ -265,19 +323,11 @@ int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struc
 		r = pkgima_manifest_parse(manifest, length, entries, error);
 	if (r == 0)
 		r = read_info(dpkg, instance, LIST_SUFFIX, LIST_MAX, (uint8_t **)&list, &length, error);
-	if (r != 0)
-		return r;
-	for (const char *at = list; (at = strchr(at, '\n')); at++)
-		total++;
-	lines = calloc(total, sizeof(*lines));
-	if (!lines)
-		return pkgima_fail(error, -ENOMEM, "no memory for a package's list of files");
-	text = list;
-	while (count < total && (lines[count] = take_line(&text)))
-		count++;
-	qsort(lines, count, sizeof(*lines), compare_lines);
-	intersect(entries, lines, count);
-	return 0;
+	if (r == 0)
+		r = intersect(entries, list, error);
+	if (r == 0)
+		r = settle_types(dpkg, instance, entries, error);
+	return r;
 }
 
 const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *instance, const char *path)
@@ -294,44 +344,132 @@ const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *insta
 	return diversion->to;
 }
 
-static bool list_has(const struct pkgima_dpkg *dpkg, const char *name, const char *path)
+/* A file, of which it is asked whether a package's it is. */
+struct wanted {
+	const struct pkgima_dpkg *dpkg;
+	const char *path;
+	struct stat stat;
+	bool exists;
+};
+
+/* Does @path lead to it, be it through folders that are links, or with @follow through a link of this name? */
+static bool leads_to(const struct wanted *wanted, const char *path, bool follow)
+{
+	struct stat st;
+
+	return wanted->exists && pkgima_beneath_stat(wanted->dpkg->root_fd, path, follow, &st) == 0 &&
+	       st.st_dev == wanted->stat.st_dev && st.st_ino == wanted->stat.st_ino;
+}
+
+/* Whatever links there are on the way, a file that is unpacked keeps the last component of its name. */
+static bool has_same_name(const char *left, const char *right)
+{
+	left = strrchr(left, '/');
+	right = strrchr(right, '/');
+	return left && right && !strcmp(left, right);
+}
+
+/* Does the list @file in info/ have it? What cannot be read counts as yes. */
+static bool is_listed(const struct wanted *wanted, const char *file)
 {
 	cleanup_free char *list = NULL;
-	size_t length, size = strlen(path);
+	char *rest, *line;
+	size_t length;
 
-	if (pkgima_beneath_read(dpkg->info_fd, name, LIST_MAX, (uint8_t **)&list, &length, NULL) < 0)
+	if (pkgima_beneath_read(wanted->dpkg->info_fd, file, LIST_MAX, (uint8_t **)&list, &length, NULL) < 0)
 		return true;
-	for (const char *at = list; (at = strstr(at, path)); at++)
-		if ((at == list || at[-1] == '\n') && (at[size] == '\n' || at[size] == '\0'))
+	for (rest = list; (line = take_line(&rest)); )
+		if (!strcmp(line, wanted->path) ||
+		    (has_same_name(line, wanted->path) && leads_to(wanted, line, false)))
 			return true;
 	return false;
 }
 
-/* Does a package's list have @path? What cannot be read counts as yes. */
-static bool is_listed(const struct pkgima_dpkg *dpkg, const char *path)
+/* A conffile's new version is put where a link of its name leads to. */
+static bool is_conffile(const struct wanted *wanted, const char *instance)
 {
-	DIR *folder = open_info(dpkg);
-	bool listed = !folder;
+	cleanup_entries struct pkgima_entries conffiles = { 0 };
+
+	if (read_conffiles(wanted->dpkg, instance, &conffiles, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < conffiles.count; i++)
+		if (leads_to(wanted, conffiles.list[i].path, true))
+			return true;
+	return false;
+}
+
+/* The path in a line of the field Conffiles, " PATH HASH" and perhaps flags behind; NULL for another line. */
+static const char *take_conffile(char *line)
+{
+	char *space = strrchr(line, ' ');
+
+	while (space && space > line) {
+		*space = '\0';
+		if (strcmp(space + 1, "obsolete") != 0 && strcmp(space + 1, "remove-on-upgrade") != 0)
+			return line + 1;
+		space = strrchr(line, ' ');
+	}
+	return NULL;
+}
+
+/* The same for conffiles that stayed when their package was removed, or no longer had them. */
+static bool was_conffile(const struct wanted *wanted)
+{
+	cleanup_free char *status = NULL;
+	bool within = false;
+	const char *path;
+	char *rest, *line;
+	size_t length;
+	int r;
+
+	r = pkgima_beneath_read(wanted->dpkg->root_fd, wanted->dpkg->status_path, STATUS_MAX, (uint8_t **)&status, &length,
+				NULL);
+	if (r < 0)
+		return r != -ENOENT;
+	for (rest = status; (line = take_line(&rest)); ) {
+		if (line[0] != ' ')
+			within = !strcmp(line, "Conffiles:");
+		else if (within && (path = take_conffile(line)) && leads_to(wanted, path, true))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_a_package(const struct wanted *wanted)
+{
+	DIR *folder = open_info(wanted->dpkg);
+	bool owned = !folder;
 	struct dirent *file;
 
-	while (folder && !listed && (file = readdir(folder)))
-		listed = has_suffix(file->d_name, LIST_SUFFIX) && list_has(dpkg, file->d_name, path);
+	while (folder && !owned && (file = readdir(folder))) {
+		if (has_suffix(file->d_name, LIST_SUFFIX)) {
+			owned = is_listed(wanted, file->d_name);
+		} else if (has_suffix(file->d_name, CONFFILES_SUFFIX)) {
+			file->d_name[strlen(file->d_name) - strlen(CONFFILES_SUFFIX)] = '\0';
+			owned = is_conffile(wanted, file->d_name);
+		}
+	}
 	if (folder)
 		closedir(folder);
-	return listed;
+	return owned;
 }
 
 bool pkgima_dpkg_owns(void *context, const char *path)
 {
-	const struct pkgima_dpkg *dpkg = context;
+	struct wanted wanted = { .dpkg = context, .path = path };
 
-	if (!dpkg)
+	if (!wanted.dpkg)
 		return false;
-	if (is_listed(dpkg, path))
+	wanted.exists = pkgima_beneath_stat(wanted.dpkg->root_fd, path, false, &wanted.stat) == 0;
+	if (is_of_a_package(&wanted) || was_conffile(&wanted))
 		return true;
 	/* Lists have the name from which a file was diverted. */
-	for (size_t i = 0; i < dpkg->diversion_count; i++)
-		if (!strcmp(dpkg->diversions[i].to, path) && is_listed(dpkg, dpkg->diversions[i].from))
+	for (size_t i = 0; i < wanted.dpkg->diversion_count; i++) {
+		const struct pkgima_diversion *diversion = &wanted.dpkg->diversions[i];
+
+		wanted.path = diversion->from;
+		if ((!strcmp(diversion->to, path) || leads_to(&wanted, diversion->to, true)) && is_of_a_package(&wanted))
 			return true;
+	}
 	return false;
 }

@@ -11,8 +11,8 @@
 #include "error.h"
 
 /*
- * dpkg's database as far as signatures need it, read only: info/PKG.imasigs or info/PKG:ARCH.imasigs, info/….list, and
- * the file "diversions". Formats: dpkg's lib/dpkg/{db-fsys-files,db-fsys-divert,db-ctrl-access}.c.
+ * dpkg's database as far as signatures need it, read only: info/PKG.imasigs or info/PKG:ARCH.imasigs, info/….list,
+ * info/….conffiles, and the files "diversions" and "status". Formats: dpkg's lib/dpkg/{db-fsys-files,db-fsys-divert,db-ctrl-access}.c.
  */
 
 #define PKGIMA_DPKG_ADMINDIR "/var/lib/dpkg"
@@ -27,6 +27,7 @@ struct pkgima_dpkg {
 	int root_fd;           /* borrowed */
 	int info_fd;           /* folder "info", owned */
 	char *info_path;       /* its path inside the root, owned */
+	char *status_path;     /* that of the file "status", owned */
 	char *diversions_text; /* owned */
 	struct pkgima_diversion *diversions; /* sorted by from, owned */
 	size_t diversion_count;
@@ -44,7 +45,10 @@ void pkgima_dpkg_free(struct pkgima_dpkg *dpkg);
 PKGIMA_DEFINE_CLEANUP(pkgima_dpkg, struct pkgima_dpkg, pkgima_dpkg_free)
 #define cleanup_dpkg PKGIMA_CLEANUP(pkgima_dpkg_cleanup)
 
-/* All packages that have a manifest, sorted by name. Free with pkgima_dpkg_packages_free(). */
+/*
+ * All packages that have a manifest, sorted by name; what has no name of a package is passed over. Free with
+ * pkgima_dpkg_packages_free().
+ */
 int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
 			 struct pkgima_error *error);
 void pkgima_dpkg_packages_free(struct pkgima_dpkg_package *packages, size_t count);
@@ -57,7 +61,7 @@ bool pkgima_dpkg_name_matches(const char *name, const char *instance);
 
 /*
  * Reads a package's manifest into @entries (which must be empty) and drops what is no longer the package's: paths that
- * its .list does not have (Replaces took them).
+ * its .list does not have (Replaces took them). Conffiles are those that its .conffiles has, whatever the manifest says.
  */
 int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
 		     struct pkgima_error *error);
@@ -66,8 +70,9 @@ int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struc
 const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *instance, const char *path);
 
 /*
- * Does any package own a file with this path? For pkgima_trust_load(): @context is the struct pkgima_dpkg, NULL where
- * there is no database. A list that cannot be read counts as owning it: the answer decides about trust.
+ * Does any package own the file with this path, under this name or another one that leads to it: through folders that are
+ * links, a link with a conffile's name, a diversion? For pkgima_trust_load(): @context is the struct pkgima_dpkg, NULL
+ * where there is no database. A list that cannot be read counts as owning it: the answer decides about trust.
  */
 bool pkgima_dpkg_owns(void *context, const char *path);
 

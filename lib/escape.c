@@ -68,6 +68,20 @@ ssize_t pkgima_unescape(const char *text, size_t length, char *output)
 	return (ssize_t)used;
 }
 
+/* Marks that reorder what is shown, have no width or end a line, tags that are not shown at all; and surrogates. */
+static bool is_hidden(uint32_t value)
+{
+	static const struct { uint32_t first, last; } hidden[] = {
+		{ 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x2069 }, { 0xd800, 0xdfff },
+		{ 0xfeff, 0xfeff }, { 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (value >= hidden[i].first && value <= hidden[i].last)
+			return true;
+	return false;
+}
+
 /* Bytes of the UTF-8 sequence at @text that may be shown as it is, or 0. C1 controls (U+0080 to U+009F) may not. */
 static size_t shown_sequence(const uint8_t *text)
 {
@@ -88,10 +102,8 @@ static size_t shown_sequence(const uint8_t *text)
 				return 0;
 			value = value << 6 | (text[k] & 0x3f);
 		}
-		/* Overlong forms, surrogates, marks that reorder what is shown, and what is beyond Unicode. */
-		if (value < forms[form].least || (value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff ||
-		    (value >= 0x200e && value <= 0x200f) || (value >= 0x2028 && value <= 0x202e) ||
-		    (value >= 0x2066 && value <= 0x2069))
+		/* Overlong forms, and what is beyond Unicode. */
+		if (value < forms[form].least || value > 0x10ffff || is_hidden(value))
 			return 0;
 		return form + 2;
 	}

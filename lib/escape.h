@@ -9,7 +9,8 @@
 
 /*
  * The escaping of names in manifests and in all that is printed: bytes <= 0x20, 0x7f and backslash as \ooo (three octal
- * digits); for printing also bytes >= 0x80 that are not part of valid UTF-8 and C1 control characters.
+ * digits); for printing also bytes >= 0x80 that are not part of valid UTF-8, C1 control characters, and characters that
+ * are not seen or reorder others.
  */
 #define PKGIMA_ESCAPED_MAX(length) (4 * (length) + 1)
 

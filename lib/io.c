@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "escape.h"
 
 int pkgima_write_all(int fd, const void *data, size_t length)
 {
@@ -141,19 +142,21 @@ int pkgima_output_open_at(int folder, const char *name, mode_t mode, struct pkgi
 			  struct pkgima_error *error)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
+	char safe[256];
 	int r;
 
+	pkgima_printable_into(name, safe, sizeof(safe));
 	output.name = strdup(name);
 	if (!output.name)
-		return pkgima_fail(error, -ENOMEM, "%s: no memory", name);
+		return pkgima_fail(error, -ENOMEM, "%s: no memory", safe);
 	output.folder = fcntl(folder, F_DUPFD_CLOEXEC, 3);
 	if (output.folder < 0)
-		return pkgima_fail_errno(error, "cannot open the folder of %s", name);
+		return pkgima_fail_errno(error, "cannot open the folder of %s", safe);
 	r = open_temporary(&output);
 	if (r < 0)
-		return pkgima_fail(error, r, "cannot write %s: %s", name, strerror(-r));
+		return pkgima_fail(error, r, "cannot write %s: %s", safe, strerror(-r));
 	if (fchmod(output.fd, mode) < 0)
-		return pkgima_fail_errno(error, "cannot set the mode of %s", name);
+		return pkgima_fail_errno(error, "cannot set the mode of %s", safe);
 	*ret_output = output;
 	output = PKGIMA_OUTPUT_NONE;
 	return 0;
@@ -163,16 +166,17 @@ int pkgima_output_open(const char *path, mode_t mode, struct pkgima_output *ret_
 {
 	cleanup_free char *folder = strdup(path);
 	cleanup_close int fd = -1;
-	char *slash;
+	char safe[256], *slash;
 
+	pkgima_printable_into(path, safe, sizeof(safe));
 	if (!folder)
-		return pkgima_fail(error, -ENOMEM, "%s: no memory", path);
+		return pkgima_fail(error, -ENOMEM, "%s: no memory", safe);
 	slash = strrchr(folder, '/');
 	if (slash)
 		slash[slash == folder ? 1 : 0] = '\0';
 	fd = open(slash ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return pkgima_fail_errno(error, "cannot open the folder of %s", path);
+		return pkgima_fail_errno(error, "cannot open the folder of %s", safe);
 	return pkgima_output_open_at(fd, slash ? path + (slash - folder) + 1 : path, mode, ret_output, error);
 }
 
@@ -194,14 +198,16 @@ static int link_output(const struct pkgima_output *output, const char *name)
 int pkgima_output_commit(struct pkgima_output *output, int replace, struct pkgima_error *error)
 {
 	cleanup_close int folder = -1;
+	char safe[256];
 	int r;
 
+	pkgima_printable_into(output->name, safe, sizeof(safe));
 	if (fsync(output->fd) < 0)
-		return pkgima_fail_errno(error, "cannot write %s to disk", output->name);
+		return pkgima_fail_errno(error, "cannot write %s to disk", safe);
 	if (!output->temporary && !replace) {
 		r = link_output(output, output->name);
 		if (r < 0)
-			return pkgima_fail(error, r, "cannot create %s: %s", output->name, strerror(-r));
+			return pkgima_fail(error, r, "cannot create %s: %s", safe, strerror(-r));
 		goto sync_folder;
 	}
 	if (!output->temporary) {
@@ -210,12 +216,12 @@ int pkgima_output_commit(struct pkgima_output *output, int replace, struct pkgim
 			r = link_output(output, output->temporary);
 		if (r < 0) {
 			free(pkgima_steal_pointer(&output->temporary));
-			return pkgima_fail(error, r, "cannot create %s: %s", output->name, strerror(-r));
+			return pkgima_fail(error, r, "cannot create %s: %s", safe, strerror(-r));
 		}
 	}
 	if (renameat2(output->folder, output->temporary, output->folder, output->name,
 		      replace ? 0 : RENAME_NOREPLACE) < 0)
-		return pkgima_fail_errno(error, "cannot create %s", output->name);
+		return pkgima_fail_errno(error, "cannot create %s", safe);
 	free(pkgima_steal_pointer(&output->temporary));
 sync_folder:
 	folder = openat(output->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -192,6 +192,43 @@ static bool issued_by_any(const struct pkgima_trust *trust, const struct pkgima_
 	return false;
 }
 
+static bool counts(const struct pkgima_trust_item *item)
+{
+	return !item->problem && !item->ca;
+}
+
+static int add_warning(struct pkgima_trust_item *item, const char *source)
+{
+	char *warning;
+
+	if (asprintf(&warning, "%s%sits key id is that of %s too", item->warning ? item->warning : "",
+		     item->warning ? ", " : "", source) < 0)
+		return -ENOMEM;
+	free(item->warning);
+	item->warning = warning;
+	return 0;
+}
+
+/* Key ids are short enough to be made alike. Of the items from @first on, those whose id an earlier one has get a warning. */
+static int warn_of_shared_ids(struct pkgima_trust *trust, size_t first, struct pkgima_error *error)
+{
+	for (size_t i = first; i < trust->count; i++) {
+		struct pkgima_trust_item *item = &trust->items[i];
+
+		for (size_t k = 0; k < i && counts(item); k++) {
+			const struct pkgima_trust_item *other = &trust->items[k];
+
+			if (!counts(other) || other->certificate->key_id != item->certificate->key_id ||
+			    !strcmp(other->certificate->fingerprint, item->certificate->fingerprint))
+				continue;
+			if (add_warning(item, other->source) < 0)
+				return pkgima_fail(error, -ENOMEM, "no memory for the trust store");
+			break;
+		}
+	}
+	return 0;
+}
+
 struct load {
 	struct pkgima_trust *trust;
 	int root_fd;
@@ -212,7 +249,7 @@ static const char *item_problem(const struct load *load, const struct pkgima_tru
 	}
 	problem = pkgima_certificate_leaf_problem(item->certificate);
 	if (!problem && load->trust->has_ca && !issued_by_any(load->trust, item->certificate))
-		problem = "not issued by a CA certificate in " PKGIMA_TRUST_CA_FOLDER;
+		problem = "not issued by a CA certificate in " PKGIMA_TRUST_CA_FOLDER " that counts";
 	return problem;
 }
 
@@ -294,10 +331,14 @@ int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,
 	r = load_folder(&load, PKGIMA_TRUST_CA_FOLDER, true, error);
 	if (r < 0)
 		return r;
+	/* A package's too: it may stand where the administrator's stood. */
 	for (size_t i = 0; i < trust->count; i++)
-		if (trust->items[i].ca && !trust->items[i].owned)
+		if (trust->items[i].ca)
 			trust->has_ca = true;
-	return load_folder(&load, PKGIMA_TRUST_FOLDER, false, error);
+	r = load_folder(&load, PKGIMA_TRUST_FOLDER, false, error);
+	if (r == 0)
+		r = warn_of_shared_ids(trust, 0, error);
+	return r;
 }
 
 static int add_file(struct pkgima_trust *trust, const char *path, time_t now, struct pkgima_error *error)
@@ -350,15 +391,15 @@ static int add_folder(struct pkgima_trust *trust, const char *path, int fd, time
 int pkgima_trust_add(struct pkgima_trust *trust, const char *path, struct pkgima_error *error)
 {
 	char printable[256];
-	int fd;
+	size_t before = trust->count;
+	int fd, r;
 
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		return add_folder(trust, path, fd, time(NULL), error);
-	if (errno != ENOTDIR)
+	if (fd < 0 && errno != ENOTDIR)
 		return pkgima_fail_errno(error, "cannot open %s",
 					 pkgima_printable_into(path, printable, sizeof(printable)));
-	return add_file(trust, path, time(NULL), error);
+	r = fd >= 0 ? add_folder(trust, path, fd, time(NULL), error) : add_file(trust, path, time(NULL), error);
+	return r < 0 ? r : warn_of_shared_ids(trust, before, error);
 }
 
 const struct pkgima_certificate *pkgima_trust_find(const struct pkgima_trust *trust, uint32_t key_id, size_t *position)

@@ -16,16 +16,16 @@ struct pkgima_trust_item {
 	struct pkgima_certificate *certificate; /* owned; NULL when the file is no certificate */
 	char *source;      /* path, escaped, owned */
 	char *problem;     /* why it does not count, owned; NULL: it counts */
-	char *warning;     /* e.g. that it has expired, owned; NULL: none */
+	char *warning;     /* e.g. that it has expired, or shares its key id, owned; NULL: none */
 	bool ca;           /* from the folder of CA certificates */
-	bool owned;        /* a package brought this CA certificate: it is as if it were not there */
+	bool owned;        /* a package brought this CA certificate: it issues nothing */
 };
 
 /* The certificates that user space accepts. Immutable after loading; may be shared by threads. */
 struct pkgima_trust {
 	struct pkgima_trust_item *items;
 	size_t count;
-	bool has_ca;       /* the administrator has a CA certificate: leaf certificates were held against those that count */
+	bool has_ca;       /* there is one, whoever's: leaf certificates were held against those that count */
 };
 
 /* More files than this in a folder are an error (-E2BIG). */
@@ -40,9 +40,9 @@ PKGIMA_DEFINE_CLEANUP(pkgima_trust, struct pkgima_trust, pkgima_trust_free)
  * Loads the trust store of a root: PKGIMA_TRUST_CA_FOLDER, then PKGIMA_TRUST_FOLDER, every *.der beneath @root_fd in
  * the order of their names. A missing folder is an empty one. What does not count stays in the list with its reason:
  * no regular file, not parsed, a leaf or CA problem, not issued by one of the CA certificates that count while there are
- * any at all (a broken one of the administrator's closes the store, it does not open it; so does a symbolic link on the
- * way to their folder), and a CA certificate for which @owned_by_package (may be NULL) says true: those have to be the
- * administrator's.
+ * any at all, and a CA certificate for which @owned_by_package (may be NULL) says true: those have to be the
+ * administrator's. One that does not count closes the store, it does not open it: so does a symbolic link on the way to
+ * their folder. Certificates with the key id of another one that counts have a warning.
  * An invalid file is never an error; -errno only when a folder cannot be read.
  */
 int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,

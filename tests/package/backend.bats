@@ -5,6 +5,8 @@
 
 load helpers
 
+# shellcheck disable=SC2016 # in single quotes are scripts of packages, and formats of dpkg
+
 setup_file()
 {
 	require root mmdebstrap apt-ftparchive evmctl getfattr dpkg-buildpackage unshare strace
@@ -125,7 +127,7 @@ spoiled()
 @test "dpkg: first installation, upgrade, downgrade, reinstallation, removal, purge" {
 	prepare_upgrade
 	cp "$deb" "$system/root/tool2.deb"
-	local package version
+	local package
 	for package in 2 1 1 2; do
 		run -0 dpkg_in -i "/root/tool$package.deb"
 		[[ $output != *dpkg-ima:* ]]

@@ -34,7 +34,9 @@ static struct {
 	int root;
 	struct pkgima_config config;
 	struct pkgima_apply_counts counts;
-	bool done[8];
+	enum pkgima_outcome outcomes[8];
+	size_t portions;
+	off_t size;                      /* of each manifest, as far as portions go; 0: what it is */
 	struct {
 		char package[64], path[512], reason[256];
 		enum pkgima_verdict verdict;
@@ -108,11 +110,11 @@ struct file {
 	bool spoilt;                     /* the signature is of something else */
 };
 
-/* A package whose manifest and list have @files; the files are not made. */
+/* A package whose manifest, list and conffiles have @files; the files are not made. */
 static void add_package(const char *instance, const struct file *files, size_t count)
 {
 	cleanup_entries struct pkgima_entries entries = { 0 };
-	cleanup_bytes struct support_bytes manifest = { 0 }, list = { 0 };
+	cleanup_bytes struct support_bytes manifest = { 0 }, list = { 0 }, conffiles = { 0 };
 
 	support_append(&list, "/.\n", 3);
 	for (size_t i = 0; i < count; i++) {
@@ -126,7 +128,14 @@ static void add_package(const char *instance, const struct file *files, size_t c
 			continue;
 		support_append(&list, files[i].path, strlen(files[i].path));
 		support_append(&list, "\n", 1);
+		if (files[i].type == PKGIMA_ENTRY_CONFFILE) {
+			support_append(&conffiles, files[i].path, strlen(files[i].path));
+			support_append(&conffiles, "\n", 1);
+		}
 	}
+	if (conffiles.length)
+		support_write(support_path(tree.folder, "root/var/lib/dpkg/info/%s.conffiles", instance), conffiles.data,
+			      conffiles.length, 0644);
 	support_manifest(&entries, &manifest);
 	support_write(support_path(tree.folder, "root/var/lib/dpkg/info/%s.imasigs", instance), manifest.data,
 		      manifest.length, 0644);
@@ -156,22 +165,31 @@ static void note(void *context, const struct pkgima_finding *finding)
 	tree.findings[tree.count++].failed = finding->failed;
 }
 
+static void note_portion(void *context, size_t packages, size_t files)
+{
+	(void)context, (void)packages, (void)files;
+	tree.portions++;
+}
+
 /* Applies all that the database has. */
 static void apply_with(const struct pkgima_trust *trust)
 {
 	struct pkgima_dpkg_package *packages = NULL;
 	struct pkgima_error error = { "" };
 	struct pkgima_dpkg *dpkg = NULL;
-	struct pkgima_apply apply = { .trust = trust, .config = &tree.config, .threads = 3, .report = note };
+	struct pkgima_apply apply = { .trust = trust, .config = &tree.config, .threads = 3, .report = note,
+					.progress = note_portion };
 	size_t count = 0;
 
-	tree.count = 0;
+	tree.count = tree.portions = 0;
 	if (pkgima_dpkg_open(tree.root, PKGIMA_DPKG_ADMINDIR, &dpkg, &error) < 0 ||
 	    pkgima_dpkg_packages(dpkg, &packages, &count, &error) < 0)
 		fail_msg("%s", error.text);
-	assert_true(count <= sizeof(tree.done) / sizeof(tree.done[0]));
+	assert_true(count <= sizeof(tree.outcomes) / sizeof(tree.outcomes[0]));
+	for (size_t i = 0; i < count && tree.size; i++)
+		packages[i].stat.st_size = tree.size;
 	apply.dpkg = dpkg;
-	if (pkgima_apply_packages(&apply, packages, count, tree.done, &tree.counts, &error) < 0)
+	if (pkgima_apply_packages(&apply, packages, count, tree.outcomes, &tree.counts, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_int_equal(tree.counts.packages, count);
 	assert_int_equal(tree.count, tree.counts.refused + tree.counts.failed + tree.counts.unsupported);
@@ -220,7 +238,7 @@ static void assert_only_finding(const char *path, enum pkgima_verdict verdict, c
 		fail_msg("\"%s\" instead of \"%s\"", tree.findings[0].reason, reason);
 	assert_int_equal(tree.counts.refused, 1);
 	assert_int_equal(tree.counts.applied, 0);
-	assert_false(tree.done[0]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_REFUSED);
 }
 
 #define NEED_XATTRS()                                                                  \
@@ -242,7 +260,7 @@ static void test_the_manifests_value_is_what_the_file_gets(void **state)
 	apply();
 	assert_int_equal(tree.counts.applied, 1);
 	assert_int_equal(tree.count, 0);
-	assert_true(tree.done[0]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_GOOD);
 	assert_int_equal(pkgima_dpkg_open(tree.root, PKGIMA_DPKG_ADMINDIR, &dpkg, NULL), 0);
 	assert_int_equal(pkgima_dpkg_read(dpkg, "x", &entries, NULL), 0);
 	assert_int_equal(getxattr(in_root("/usr/bin/x"), PKGIMA_XATTR_IMA, value, sizeof(value)),
@@ -253,7 +271,7 @@ static void test_the_manifests_value_is_what_the_file_gets(void **state)
 	apply();
 	assert_int_equal(tree.counts.applied, 0);
 	assert_int_equal(tree.counts.unchanged, 1);
-	assert_true(tree.done[0]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_GOOD);
 }
 
 static void test_another_value_is_replaced(void **state)
@@ -339,8 +357,8 @@ static void test_one_bad_file_does_not_keep_the_others_from_theirs(void **state)
 	apply();
 	assert_int_equal(tree.counts.applied, 3);
 	assert_int_equal(tree.counts.refused, 1);
-	assert_false(tree.done[0]);
-	assert_true(tree.done[1]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_REFUSED);
+	assert_int_equal(tree.outcomes[1], PKGIMA_OUTCOME_GOOD);
 	assert_signed(in_root("/usr/bin/a"));
 	assert_no_value(in_root("/usr/bin/b"));
 	assert_signed(in_root("/usr/bin/c"));
@@ -364,8 +382,8 @@ static void test_a_manifest_that_cannot_be_read_is_told(void **state)
 	assert_non_null(strstr(tree.findings[0].reason, "line 2"));
 	assert_int_equal(tree.counts.failed, 1);
 	assert_int_equal(tree.counts.applied, 1);
-	assert_false(tree.done[0]);
-	assert_true(tree.done[1]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_REFUSED);
+	assert_int_equal(tree.outcomes[1], PKGIMA_OUTCOME_GOOD);
 }
 
 static void test_a_symbolic_link_in_place_of_the_file(void **state)
@@ -446,7 +464,7 @@ static void test_absent_files_are_fine(void **state)
 	apply();
 	assert_int_equal(tree.counts.absent, 4);
 	assert_int_equal(tree.count, 0);
-	assert_true(tree.done[0]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_GOOD);
 }
 
 static void test_what_another_package_took_over(void **state)
@@ -645,6 +663,24 @@ static const struct {
 	{ "/etc/init.d/x", "#!/bin/sh\n", 0755, PKGIMA_ENTRY_CONFFILE, true, true },
 };
 
+static void test_the_manifest_makes_no_conffiles(void **state)
+{
+	static const struct file file = { "/usr/bin/x", PKGIMA_ENTRY_CONFFILE, SCRIPT, NULL, false };
+
+	(void)state;
+	add_package("x", &file, 1);
+	put(file.path, SCRIPT "evil", 0755);
+	put("/usr/bin/x.dpkg-dist", SCRIPT, 0755);
+	assert_int_equal(unlink(in_root("/var/lib/dpkg/info/x.conffiles")), 0);
+	apply();
+	assert_int_equal(tree.counts.edited, 0);
+	assert_int_equal(tree.count, 1);
+	assert_string_equal(tree.findings[0].path, file.path);
+	assert_int_equal(tree.findings[0].verdict, PKGIMA_VERDICT_DIGEST_MISMATCH);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_REFUSED);
+	assert_no_value(in_root("/usr/bin/x.dpkg-dist"));
+}
+
 static void test_selection(void **state)
 {
 	static const char *const path = "/file";
@@ -719,7 +755,15 @@ static void test_shared_files_of_several_architectures_are_stable(void **state)
 		apply();
 		assert_int_equal(tree.counts.applied, 0);
 		assert_int_equal(tree.counts.unchanged, 3);
+		assert_int_equal(tree.portions, 1);
 	}
+	/* More than a portion usually has; more than memory is there for. */
+	tree.size = 20 * 1024 * 1024;
+	apply();
+	assert_int_equal(tree.portions, 1);
+	tree.size = 60 * 1024 * 1024;
+	apply();
+	assert_int_equal(tree.portions, 3);
 }
 
 /* Only a package of the same name is a sibling, and only where the content is the same. */
@@ -762,7 +806,7 @@ static void test_a_file_system_without_xattrs(void **state)
 	assert_int_equal(tree.counts.applied, 0);
 	assert_int_equal(tree.findings[0].verdict, PKGIMA_VERDICT_UNSUPPORTED_FS);
 	assert_false(tree.findings[0].failed);
-	assert_false(tree.done[0]);
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_REFUSED);
 }
 
 static void test_a_read_only_file_system_is_a_failure(void **state)
@@ -780,6 +824,7 @@ static void test_a_read_only_file_system_is_a_failure(void **state)
 	assert_int_equal(tree.counts.failed, 1);
 	assert_true(tree.findings[0].failed);
 	assert_non_null(strstr(tree.findings[0].reason, "Read-only file system"));
+	assert_int_equal(tree.outcomes[0], PKGIMA_OUTCOME_FAILED);
 }
 
 static void test_no_packages(void **state)
@@ -824,6 +869,7 @@ int main(void)
 		TEST(test_maintainer_scripts),
 		TEST(test_conffiles),
 		TEST(test_an_edited_conffile_keeps_its_own_signature),
+		TEST(test_the_manifest_makes_no_conffiles),
 		TEST(test_selection),
 		TEST(test_what_is_not_selected_gets_nothing),
 		TEST(test_shared_files_of_several_architectures_are_stable),

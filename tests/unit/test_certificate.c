@@ -1004,10 +1004,11 @@ static void test_trust_packaged_ca(void **state)
 	leaf.issuer = x509;
 	leaf.issuer_key = ca.key;
 	store_put(store.leaves, "leaf.der", &leaf);
-	/* Alone it counts for nothing, not even for making the store one with a CA. */
+	/* Alone it issues nothing, and closes the store: it may have taken the place of the administrator's. */
 	assert_int_equal(store_load(&store, owns, packaged), 0);
 	expect(item_of(&store, "packaged.der")->problem, "belongs to a package");
-	assert_false(store.trust->has_ca);
+	assert_true(store.trust->has_ca);
+	expect(item_of(&store, "leaf.der")->problem, "not issued by");
 	write_der(site.ca, store.cas, "site.der");
 	assert_int_equal(store_load(&store, owns, packaged), 0);
 	assert_true(store.trust->has_ca);
@@ -1142,6 +1143,20 @@ static void test_trust_same_key_id(void **state)
 	assert_null(pkgima_trust_find(store.trust, 0x01020304, &position));
 	assert_null(pkgima_trust_find(store.trust, 0x01020304, &position));
 	assert_int_equal(count_found(&store, 0x0a0b0c0d), 1);
+	expect(item_of(&store, "a.der")->warning, NULL);
+	expect(item_of(&store, "b.der")->warning, NULL);
+	expect(item_of(&store, "c.der")->warning, "its key id is that of /etc/keys/ima/a.der too");
+	/* Beside another warning; and one that does not count is nobody's double. */
+	recipe.skid = "cc:0a:0b:0c:0d";
+	recipe.from = -10 * DAY;
+	recipe.to = -DAY;
+	store_put(store.leaves, "d.der", &recipe);
+	recipe.skid = "dd:01:02:03:04";
+	recipe.usage = NULL;
+	store_put(store.leaves, "e.der", &recipe);
+	assert_int_equal(store_load(&store, NULL, NULL), 0);
+	expect(item_of(&store, "d.der")->warning, "expired, its key id is that of /etc/keys/ima/b.der too");
+	assert_null(item_of(&store, "e.der")->warning ? strstr(item_of(&store, "e.der")->warning, "key id") : NULL);
 	store_free(&store);
 }
 

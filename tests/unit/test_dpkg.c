@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,7 +102,16 @@ static void test_packages_are_those_with_a_manifest_sorted(void **state)
 	pkgima_dpkg_packages_free(packages, count);
 	for (size_t i = 0; i < 5; i++)
 		support_write_text(support_path(site.folder, "var/lib/dpkg/info/%s.imasigs", names[i]), names[i], 0644);
-	/* None of these is a manifest. */
+	/* None of these is a manifest, or of a package. */
+	support_write_text(info("two words.imasigs"), "", 0644);
+	support_write_text(info("x 1 2 3.4 5 good\ny.imasigs"), "", 0644);
+	support_write_text(info("x\033[31m.imasigs"), "", 0644);
+	support_write_text(info("-x.imasigs"), "", 0644);
+	support_write_text(info("X.imasigs"), "", 0644);
+	support_write_text(info("x:.imasigs"), "", 0644);
+	support_write_text(info(":amd64.imasigs"), "", 0644);
+	support_write_text(info("x:amd 64.imasigs"), "", 0644);
+	support_write_text(info("x:amd64:i386.imasigs"), "", 0644);
 	support_write_text(info("other.list"), "/.\n", 0644);
 	support_write_text(info(".imasigs"), "", 0644);
 	support_write_text(info("x.imasigs.dpkg-new"), "", 0644);
@@ -217,6 +227,63 @@ static void test_an_empty_list_leaves_the_scripts(void **state)
 	pkgima_dpkg_free(dpkg);
 }
 
+static void test_conffiles_are_those_that_dpkg_knows(void **state)
+{
+	static const char *const paths[] = { "/etc/b", "/usr/bin/x", NULL };
+	struct pkgima_dpkg *dpkg = open_dpkg();
+
+	(void)state;
+	write_manifest("x", paths);
+	support_write_text(info("x.list"), "/etc/b\n/usr/bin/x\n", 0644);
+	for (int i = 0; i < 3; i++) {
+		cleanup_entries struct pkgima_entries entries = { 0 };
+		static const char *const conffiles[] = { "/etc/a\n/etc/b\n", "remove-on-upgrade /usr/bin/x\n/etc/b \n", "" };
+
+		/* The manifest has files only. */
+		support_write_text(info("x.conffiles"), conffiles[i], 0644);
+		assert_int_equal(pkgima_dpkg_read(dpkg, "x", &entries, NULL), 0);
+		assert_int_equal(entries.count, 3);
+		assert_int_equal(entries.list[0].type, i < 2 ? PKGIMA_ENTRY_CONFFILE : PKGIMA_ENTRY_FILE);
+		assert_int_equal(entries.list[1].type, PKGIMA_ENTRY_FILE);
+		assert_int_equal(entries.list[2].type, PKGIMA_ENTRY_SCRIPT);
+	}
+	pkgima_dpkg_free(dpkg);
+}
+
+static void test_a_list_of_any_size(void **state)
+{
+	static const char *const paths[] = { "/usr/bin/x", NULL };
+	cleanup_entries struct pkgima_entries entries = { 0 }, none = { 0 };
+	struct pkgima_dpkg *dpkg = open_dpkg();
+	struct pkgima_error error = { "" };
+	const char *list = info("x.list");
+	struct rusage before, after;
+
+	(void)state;
+	write_manifest("x", paths);
+	support_write_text(list, "", 0644);
+	assert_int_equal(truncate(list, 64 * 1024 * 1024 + 1), 0);
+	assert_int_equal(pkgima_dpkg_read(dpkg, "x", &entries, &error), -EFBIG);
+	pkgima_entries_free(&entries);
+	/* Many short lines take no more memory than their bytes. */
+	{
+		cleanup_bytes struct support_bytes text = { 0 };
+
+		text.length = 48 * 1024 * 1024;
+		text.data = malloc(text.length);
+		assert_non_null(text.data);
+		memset(text.data, '\n', text.length);
+		memcpy(text.data + text.length - 11, "/usr/bin/x\n", 11);
+		support_write(list, text.data, text.length, 0644);
+	}
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	assert_int_equal(pkgima_dpkg_read(dpkg, "x", &none, &error), 0);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_true(after.ru_maxrss - before.ru_maxrss < 128 * 1024);
+	assert_int_equal(none.count, 2);
+	pkgima_dpkg_free(dpkg);
+}
+
 static void test_a_database_that_cannot_be_read(void **state)
 {
 	static const char *const paths[] = { "/usr/bin/x", NULL };
@@ -322,6 +389,52 @@ static void test_owned_paths(void **state)
 	pkgima_dpkg_free(dpkg);
 }
 
+/* Under which names a package can have brought what stands in the folder of CA certificates. */
+static void test_owned_through_links(void **state)
+{
+	struct pkgima_dpkg *dpkg;
+
+	(void)state;
+	support_write_text(support_path(site.folder, "etc/keys/ima-ca/site.der"), "site", 0644);
+	support_write_text(support_path(site.folder, "etc/keys/ima-ca/evil.der"), "evil", 0644);
+	support_write_text(support_path(site.folder, "etc/keys/ima-ca/conf.der"), "conf", 0644);
+	support_write_text(support_path(site.folder, "etc/keys/ima-ca/moved.der"), "moved", 0644);
+	support_write_text(support_path(site.folder, "usr/share/evil/site.der"), "site", 0644);
+	assert_int_equal(symlink("/etc/keys/ima-ca", support_path(site.folder, "usr/share/x")), 0);
+	assert_int_equal(symlink("keys/ima-ca/conf.der", support_path(site.folder, "etc/conf")), 0);
+	assert_int_equal(symlink("../../../etc/keys/ima-ca/site.der", support_path(site.folder, "usr/share/evil/link")), 0);
+	support_write_text(info("a.list"), "/usr/share/x\n/usr/share/x/evil.der\n/opt/moved\n/usr/share/evil/site.der\n"
+			   "/usr/share/evil/link\nno-path\n", 0644);
+	support_write_text(info("b.list"), "/etc/conf\n", 0644);
+	write_diversions("/opt/moved\n/usr/share/x/moved.der\n:\nno-path\n/usr/share/x/moved.der\n:\n");
+	dpkg = open_dpkg();
+	/* A folder that is a link. */
+	assert_true(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/evil.der"));
+	/* And a diversion that goes through it. */
+	assert_true(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/moved.der"));
+	/* A file that is alike, or a link to it, makes nobody its owner. */
+	assert_false(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/site.der"));
+	/* dpkg follows a link in place of a conffile. */
+	assert_false(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/conf.der"));
+	support_write_text(info("b.conffiles"), "/etc/conf \n", 0644);
+	assert_true(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/conf.der"));
+	assert_false(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/site.der"));
+	/* Also when the package is removed, or has it no longer. */
+	assert_int_equal(unlink(info("b.conffiles")), 0);
+	for (int i = 0; i < 4; i++) {
+		static const char *const fields[] = {
+			"Package: b\nConffiles:\n /etc/a b 0123\n /etc/conf 0123\n", "Conffiles:\n /etc/conf 0123 obsolete\n",
+			"Conffiles:\n /etc/conf 0123 obsolete remove-on-upgrade", "Description: x\n /etc/conf 0123\n",
+		};
+
+		support_write_text(support_path(site.folder, "var/lib/dpkg/status"), fields[i], 0644);
+		if (pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/conf.der") != (i < 3))
+			fail_msg("%s", fields[i]);
+		assert_false(pkgima_dpkg_owns(dpkg, "/etc/keys/ima-ca/site.der"));
+	}
+	pkgima_dpkg_free(dpkg);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
@@ -333,10 +446,13 @@ int main(void)
 		TEST(test_installed_packages),
 		TEST(test_what_another_package_took_over_is_no_longer_its_own),
 		TEST(test_an_empty_list_leaves_the_scripts),
+		TEST(test_conffiles_are_those_that_dpkg_knows),
+		TEST(test_a_list_of_any_size),
 		TEST(test_a_database_that_cannot_be_read),
 		TEST(test_diversions),
 		TEST(test_broken_diversions),
 		TEST(test_owned_paths),
+		TEST(test_owned_through_links),
 	};
 
 	return cmocka_run_group_tests_name("dpkg", tests, make_keys, free_keys);

@@ -188,6 +188,14 @@ static void test_names_that_cannot_be(void **state)
 	name[255] = 'x';
 	assert_int_equal(write_and_commit(support_path(folder, "%s", name), "x", 0644, true), -ENAMETOOLONG);
 	assert_int_equal(support_count_names(folder), 2);
+	/* Nor do messages have more lines than they should. */
+	support_make_folder(support_path(folder, "a\nb\033"));
+	assert_int_equal(pkgima_output_open(support_path(folder, "a\nb\033"), 0644, &output, &error), 0);
+	assert_int_equal(pkgima_output_commit(&output, true, &error), -EISDIR);
+	assert_non_null(strstr(error.text, "a\\012b\\033: "));
+	pkgima_output_close(&output);
+	assert_int_equal(pkgima_output_open(support_path(folder, "no\nne/x"), 0644, &output, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "no\\012ne/x: "));
 }
 
 static void test_a_relative_name(void **state)
