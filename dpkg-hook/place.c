@@ -167,17 +167,23 @@ static void write_signature(struct placing *placing, const struct pkgima_entry *
 }
 
 /*
- * dpkg has not written the file: it is excluded, or one that another architecture's instance of the package has brought
- * already. That one gets the signature if it has none, and is what was signed.
+ * A file that stays under its name: another architecture's instance of the package has brought it already, or it is a
+ * conffile of which dpkg throws the new version away if it does not differ. It gets the signature if it has none, and is
+ * what was signed.
  */
-static void sign_shared(struct placing *placing, struct pkgima_checker *checker, const struct pkgima_entry *entry,
-			const char *name)
+static void sign_kept(struct placing *placing, struct pkgima_checker *checker, const struct pkgima_entry *entry,
+		      const char *new)
 {
-	cleanup_close int fd = pkgima_beneath_open_file(placing->backend->root_fd, name, NULL);
+	cleanup_close int fd = -1;
 	enum pkgima_verdict verdict;
 	struct pkgima_error reason;
+	char name[PATH_MAX];
+	struct stat st;
 
-	if (fd < 0 || fgetxattr(fd, PKGIMA_XATTR_IMA, NULL, 0) >= 0 || errno != ENODATA)
+	snprintf(name, sizeof(name), "%.*s", (int)(strlen(new) - strlen(NEW)), new);
+	fd = pkgima_beneath_open_file(placing->backend->root_fd, name, &st);
+	if (fd < 0 || fgetxattr(fd, PKGIMA_XATTR_IMA, NULL, 0) >= 0 || errno != ENODATA ||
+	    !pkgima_file_is_selected(&placing->backend->gate.config, entry, fd, &st))
 		return;
 	if (pkgima_checker_run(checker, entry, fd, &verdict, &reason) == 0 && verdict == PKGIMA_VERDICT_OK)
 		pkgima_file_set_value(fd, &entry->ima, &verdict, &reason);
@@ -220,12 +226,10 @@ static int work_on_file(void *context, void *state, size_t index, struct pkgima_
 	fd = open_new(backend, path, name, &st);
 	if (fd == -EACCES)
 		fd = sign_unread(backend, state, found, name, &st);
-	if (fd == -ENOENT) {
-		name[strlen(name) - strlen(NEW)] = '\0';
-		if (found)
-			sign_shared(placing, state, found, name);
+	if (found && (fd == -ENOENT || found->type == PKGIMA_ENTRY_CONFFILE))
+		sign_kept(placing, state, found, name);
+	if (fd == -ENOENT)
 		return 0;
-	}
 	if (fd < 0) {
 		tally_add_failure(placing->tally, path, strerror(-fd));
 		return 0;

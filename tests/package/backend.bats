@@ -3,9 +3,9 @@
 # The dpkg-deb backend: signatures are on files before they have their names, whatever the package does; and what is
 # refused leaves the old version as it was.
 
-load helpers
-
 # shellcheck disable=SC2016 # in single quotes are scripts of packages, and formats of dpkg
+
+load helpers
 
 setup_file()
 {
