@@ -6,6 +6,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_keygen, &cmd_sign, &cmd_show, &cmd_verify, &cmd_strip, &cmd_apply, &cmd_keys,
+	&cmd_status,
 };
 
 static void print_usage(FILE *to)

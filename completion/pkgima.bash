@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Completion of pkgima(1) for bash. Needs nothing of the package bash-completion.
 
-_pkgima_commands='keygen sign show verify strip apply keys'
+_pkgima_commands='keygen sign show verify strip apply keys status'
 
 # The options of a command.
 _pkgima_options() {
@@ -14,6 +14,7 @@ _pkgima_options() {
 	strip) echo '--in-place --help -h' ;;
 	apply) echo '--all --root --certs --select --help -h' ;;
 	keys) echo '--root --json --help -h' ;;
+	status) echo '--json --help -h' ;;
 	esac
 }
 

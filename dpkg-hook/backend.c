@@ -80,7 +80,7 @@ int backend_wait(pid_t pid)
 
 int backend_open(struct backend *backend, const char *archive, struct pkgima_error *error)
 {
-	const char *root = getenv("DPKG_ROOT"), *base = strrchr(archive, '/');
+	const char *root = getenv("DPKG_ROOT"), *admindir = getenv("DPKG_ADMINDIR"), *base = strrchr(archive, '/');
 
 	*backend = (struct backend){ .root_fd = -1, .admin_fd = -1 };
 	backend->root_fd = pkgima_root_open(root && *root ? root : "/", error);
@@ -91,7 +91,7 @@ int backend_open(struct backend *backend, const char *archive, struct pkgima_err
 	backend->package = pkgima_printable(base ? base + 1 : archive);
 	if (!backend->package)
 		return pkgima_fail(error, -ENOMEM, "no memory for a name");
-	backend->admin_fd = open(getenv("DPKG_ADMINDIR"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	backend->admin_fd = open(admindir ? admindir : PKGIMA_DPKG_ADMINDIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (backend->admin_fd < 0)
 		return pkgima_fail_errno(error, "cannot open dpkg's database");
 	return 0;
@@ -150,9 +150,8 @@ void backend_close(struct backend *backend)
 }
 
 /* Is @path that of dpkg's folder for control members? */
-static bool is_control_folder(const char *path)
+static bool is_control_folder(const char *path, const char *admindir)
 {
-	const char *admindir = getenv("DPKG_ADMINDIR");
 	size_t length = strlen(admindir), tail = strlen(BACKEND_CONTROL_FOLDER);
 
 	return !strncmp(path, admindir, length) && !strncmp(path + length, BACKEND_CONTROL_FOLDER, tail) &&
@@ -163,22 +162,21 @@ static bool is_control_folder(const char *path)
  * Called by dpkg itself for an archive that it installs? Maintainer scripts and dpkg's hooks have the same environment,
  * and more; people may call `dpkg-deb --fsys-tarfile` too.
  */
-static bool is_dpkg(void)
+static bool is_dpkg(const char *admindir)
 {
-	const char *admindir = getenv("DPKG_ADMINDIR");
-
 	return admindir && *admindir && !getenv("DPKG_MAINTSCRIPT_PACKAGE") && !getenv("DPKG_HOOK_ACTION");
 }
 
 int main(int argc, char **argv)
 {
+	const char *admindir = getenv("DPKG_ADMINDIR");
 	struct stat output;
 
-	if (!is_dpkg())
+	if (!is_dpkg(admindir))
 		return backend_exec_real(argv);
 	/* libcrypto is to load nothing: what it would load may just be replaced. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	if (argc == 4 && !strcmp(argv[1], "--control") && is_control_folder(argv[3]))
+	if (argc == 4 && !strcmp(argv[1], "--control") && is_control_folder(argv[3], admindir))
 		return backend_control(argv);
 	if (argc == 3 && !strcmp(argv[1], "--fsys-tarfile") && fstat(STDOUT_FILENO, &output) == 0 &&
 	    S_ISFIFO(output.st_mode))

@@ -170,7 +170,7 @@ static bool is_running_system(int root_fd)
 	char namespace[64] = "";
 	struct stat root, first;
 
-	if (readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1) < 0 || strcmp(namespace, first_namespace))
+	if (readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1) < 0 || strcmp(namespace, first_namespace) != 0)
 		return false;
 	return fstat(root_fd, &root) == 0 && stat("/proc/1/root/.", &first) == 0 && root.st_dev == first.st_dev &&
 	       root.st_ino == first.st_ino;
