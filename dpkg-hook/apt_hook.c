@@ -36,12 +36,11 @@ struct archive {
 	const char *path;
 	char *package;                       /* printable */
 	struct pkgima_error error;
-	bool failed;                         /* it could not be checked; @error says why */
+	int result;                          /* -errno: it could not be checked; @error says why */
 	bool has_manifest, has_script;
 	struct pkgima_package_check check;
-	struct {
-		uint32_t key_id;
-	} keys[KEYS_MAX];                    /* that it brings into the trust store */
+	bool has_files;                      /* found out where it matters: without a manifest */
+	uint32_t keys[KEYS_MAX];             /* key ids of certificates that it brings into the trust store */
 	size_t key_count;
 };
 
@@ -91,7 +90,21 @@ static int read_keys(const struct pkgima_deb *deb, struct archive *archive, stru
 			continue;
 		if (pkgima_tar_read_whole(tar, &member, PKGIMA_CERTIFICATE_MAX, &content, &length, NULL) == 0 &&
 		    pkgima_certificate_parse(content, length, "", &certificate, NULL) == 0 && certificate->has_skid)
-			archive->keys[archive->key_count++].key_id = certificate->key_id;
+			archive->keys[archive->key_count++] = certificate->key_id;
+	}
+	return r;
+}
+
+static int find_files(const struct pkgima_deb *deb, struct archive *archive, struct pkgima_error *error)
+{
+	cleanup_tar struct pkgima_tar *tar = NULL;
+	struct pkgima_tar_member member;
+	int r;
+
+	r = pkgima_deb_open_data(deb, 1, &tar, error);
+	while (r == 0 && !archive->has_files && (r = pkgima_tar_next(tar, &member, error)) == 1) {
+		archive->has_files = member.regular || member.hard_link;
+		r = 0;
 	}
 	return r;
 }
@@ -119,7 +132,10 @@ static int check_archive(void *context, void *state, size_t index, struct pkgima
 		r = read_keys(deb, archive, &archive->error);
 		break;
 	}
-	archive->failed = r < 0;
+	/* On an enforcing machine every file counts; else the backend would find out in the middle of the run. */
+	if (r == 0 && !archive->has_manifest && hook->gate.enforcing && hook->gate.config.select == PKGIMA_SELECT_ALL)
+		r = find_files(deb, archive, &archive->error);
+	archive->result = r;
 	return 0;
 }
 
@@ -128,7 +144,7 @@ static const struct archive *find_bringer(const struct hook *hook, const struct 
 {
 	for (size_t i = 0; i < hook->count; i++)
 		for (size_t k = 0; k < hook->archives[i].key_count; k++)
-			if (&hook->archives[i] != user && hook->archives[i].keys[k].key_id == key_id)
+			if (&hook->archives[i] != user && hook->archives[i].keys[k] == key_id)
 				return &hook->archives[i];
 	return NULL;
 }
@@ -173,12 +189,16 @@ static bool judge(const struct hook *hook, const struct archive *archive)
 	struct tally tally;
 
 	tally_begin(&tally, &hook->gate, archive->package ? archive->package : fallback ? fallback : "?", LINES_MAX);
-	if (archive->failed) {
-		tally_add_failure(&tally, NULL, archive->error.text);
+	if (archive->result < 0) {
+		if (pkgima_gate_is_fault(archive->result))
+			tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, archive->error.text);
+		else
+			tally_add_failure(&tally, NULL, archive->error.text);
 		return tally_end(&tally);
 	}
 	if (!archive->has_manifest) {
-		if (archive->has_script || hook->gate.config.select == PKGIMA_SELECT_ALL)
+		if (archive->has_script || archive->has_files ||
+		    hook->gate.config.unsigned_packages != PKGIMA_UNSIGNED_ALLOW)
 			tally_add(&tally, NULL, PKGIMA_VERDICT_UNSIGNED, "it has no manifest");
 		return tally_end(&tally);
 	}
@@ -195,8 +215,8 @@ static bool judge_all(const struct hook *hook)
 		const struct archive *archive = &hook->archives[i];
 
 		refused += judge(hook, archive);
-		with_manifest += !archive->failed && archive->has_manifest;
-		for (size_t k = 0; !archive->failed && k < archive->check.entries.count; k++)
+		with_manifest += archive->result == 0 && archive->has_manifest;
+		for (size_t k = 0; archive->result == 0 && k < archive->check.entries.count; k++)
 			signatures += archive->check.results[k].verdict == PKGIMA_VERDICT_OK;
 	}
 	say("%zu of %zu packages are signed, %zu signatures verified%s", with_manifest, hook->count, signatures,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,9 @@
 #include <openssl/crypto.h>
 
 #include "../lib/beneath.h"
+#include "../lib/cleanup.h"
 #include "../lib/escape.h"
+#include "../lib/io.h"
 #include "../lib/manifest.h"
 #include "tally.h"
 
@@ -26,7 +29,8 @@ static const char *find_real(void)
 	bool know_self = stat("/proc/self/exe", &self) == 0;
 
 	for (size_t i = 0; i < sizeof(real_paths) / sizeof(real_paths[0]); i++) {
-		if (stat(real_paths[i], &found) < 0)
+		/* A package may bring a link of this name. */
+		if (lstat(real_paths[i], &found) < 0 || !S_ISREG(found.st_mode))
 			continue;
 		if (know_self && self.st_dev == found.st_dev && self.st_ino == found.st_ino)
 			continue;
@@ -63,6 +67,7 @@ pid_t backend_spawn_real(char **argv, int stdout_fd)
 		return -errno;
 	if (pid > 0)
 		return pid;
+	signal(SIGPIPE, SIG_DFL);
 	if (stdout_fd >= 0 && dup2(stdout_fd, STDOUT_FILENO) < 0)
 		_exit(BACKEND_FAILED);
 	_exit(backend_exec_real(argv));
@@ -107,6 +112,10 @@ int backend_read_control(struct backend *backend, struct pkgima_error *error)
 	if (r < 0)
 		return r;
 	backend->name = pkgima_control_field(&backend->control, "Package");
+	/* dpkg knows packages, and diversions, by their names in small letters. */
+	for (char *at = backend->name; at && *at; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at |= 0x20;
 	printable = backend->name ? pkgima_printable(backend->name) : NULL;
 	if (!printable)
 		return pkgima_fail(error, -EINVAL, "its control file does not name a package");
@@ -158,13 +167,24 @@ static bool is_control_folder(const char *path, const char *admindir)
 	       (!path[length + tail] || !strcmp(path + length + tail, "/"));
 }
 
+static bool parent_is_dpkg(void)
+{
+	char path[64], name[16] = "";
+	cleanup_close int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)getppid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && pkgima_read_all(fd, name, sizeof(name) - 1) > 0 && !strcmp(name, "dpkg\n");
+}
+
 /*
  * Called by dpkg itself for an archive that it installs? Maintainer scripts and dpkg's hooks have the same environment,
- * and more; people may call `dpkg-deb --fsys-tarfile` too.
+ * and more; people may call `dpkg-deb --fsys-tarfile` too. And a maintainer script may run dpkg for another root.
  */
 static bool is_dpkg(const char *admindir)
 {
-	return admindir && *admindir && !getenv("DPKG_MAINTSCRIPT_PACKAGE") && !getenv("DPKG_HOOK_ACTION");
+	return admindir && *admindir && !getenv("DPKG_HOOK_ACTION") &&
+	       (!getenv("DPKG_MAINTSCRIPT_PACKAGE") || parent_is_dpkg());
 }
 
 int main(int argc, char **argv)

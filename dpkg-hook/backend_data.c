@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -70,10 +69,11 @@ static int drain(int input)
 
 /*
  * Passes the archive on up to its end, which is held back. 0 when it was followed up to there (or up to where the input
- * ends: dpkg takes that for an end too), DPKG_GONE, or -errno. With *@ret_followed false all was passed on, since it
- * could not be followed.
+ * ends: dpkg takes that for an end too), DPKG_GONE, or -errno. Where it cannot be followed *@ret_followed is false; then
+ * all was passed on or, with @stop, what came before.
  */
-static int relay(int input, struct pkgima_tar_stream *stream, bool *ret_followed, struct pkgima_error *error)
+static int relay(int input, struct pkgima_tar_stream *stream, bool stop, bool *ret_followed,
+		 struct pkgima_error *error)
 {
 	static char buffer[BUFFER];
 	ssize_t length;
@@ -86,12 +86,12 @@ static int relay(int input, struct pkgima_tar_stream *stream, bool *ret_followed
 		fed = following ? pkgima_tar_stream_feed(stream, buffer, (size_t)length, &before, error) : 0;
 		if (fed < 0) {
 			following = false;
-			before = (size_t)length;
+			before = stop ? before : (size_t)length;
 		}
 		r = pass_on(buffer, before);
 		if (r != 0)
 			return r;
-		if (fed == 1) {
+		if (fed == 1 || (fed < 0 && stop)) {
 			length = drain(input);
 			break;
 		}
@@ -116,41 +116,57 @@ static bool finish(struct backend *backend, const struct pkgima_tar_stream *stre
 	return true;
 }
 
+/* After a failure of our own, as if we were not there, unless the machine enforces. */
+static int go_on(char **argv, const char *failure, struct tally *tally)
+{
+	tally_add_failure(tally, NULL, failure);
+	if (tally_end(tally))
+		return BACKEND_FAILED;
+	signal(SIGPIPE, SIG_DFL);
+	return backend_exec_real(argv);
+}
+
 static int install(struct backend *backend, char **argv, struct tally *tally)
 {
 	static const char end[2 * BLOCK];
 	struct pkgima_tar_stream *stream = pkgima_tar_stream_new();
 	struct pkgima_error error = { "" };
 	bool followed = false, refused;
+	bool stop = pkgima_gate_ask(tally->gate, PKGIMA_VERDICT_BAD_SIGNATURE) == PKGIMA_ANSWER_REFUSE &&
+		    !tally->gate->overridden;
 	int pipe_fds[2], r, status;
 	pid_t pid;
 
 	if (!stream || pipe2(pipe_fds, O_CLOEXEC) < 0) {
 		pkgima_tar_stream_free(stream);
-		tally_add_failure(tally, NULL, "no memory, or no file descriptors, to follow the data member");
-		return tally_end(tally) ? BACKEND_FAILED : backend_exec_real(argv);
+		return go_on(argv, "no memory, or no file descriptors, to follow the data member", tally);
 	}
 	pid = backend_spawn_real(argv, pipe_fds[1]);
 	close(pipe_fds[1]);
-	r = pid < 0 ? pid : relay(pipe_fds[0], stream, &followed, &error);
+	if (pid < 0) {
+		close(pipe_fds[0]);
+		pkgima_tar_stream_free(stream);
+		return go_on(argv, "cannot start the real dpkg-deb", tally);
+	}
+	r = relay(pipe_fds[0], stream, stop, &followed, &error);
 	close(pipe_fds[0]);
-	status = pid < 0 ? BACKEND_FAILED : backend_wait(pid);
+	status = backend_wait(pid);
 	/* The byte tells when dpkg waits for the next header; nothing else does. */
-	if (r == 0 && status == 0 && followed)
+	if (r == 0 && status == 0 && (followed || stop))
 		r = pass_on(end, 1);
-	if (r == 0 && status == 0 && followed)
+	if (r == 0 && status == 0 && (followed || stop))
 		r = wait_for_dpkg();
-	if (r < 0 || status != 0) {
+	if (r == DPKG_GONE) {
+		r = BACKEND_FAILED;
+	} else if (r < 0 || status != 0) {
 		/* dpkg hears of it by the exit status, and undoes what it has done so far. */
 		say("%s: the data member could not be unpacked%s%s", backend->package, error.text[0] ? ": " : "",
 		    error.text);
 		r = status ? status : BACKEND_FAILED;
-	} else if (r == DPKG_GONE) {
-		r = BACKEND_FAILED;
 	} else {
 		refused = finish(backend, stream, followed, error.text, tally);
 		/* An archive that was passed on whole has its end already. */
-		r = followed && pass_on(end + 1, sizeof(end) - 1) != 0 ? BACKEND_FAILED : 0;
+		r = (followed || stop) && pass_on(end + 1, sizeof(end) - 1) != 0 ? BACKEND_FAILED : 0;
 		r = refused ? BACKEND_FAILED : r;
 	}
 	pkgima_tar_stream_free(stream);
@@ -169,26 +185,16 @@ int backend_data(char **argv)
 	r = backend_open(&backend, argv[2], &error);
 	if (r == 0)
 		r = backend_read_control(&backend, &error);
-	if (r == 0 && !backend.has_manifest && !backend.gate.enforcing && !place_is_durable(&backend)) {
+	if (r == 0 && !backend.has_manifest && !backend.gate.enforcing && !place_is_durable()) {
 		signal(SIGPIPE, SIG_DFL);
 		return backend_exec_real(argv);
 	}
 	if (r == 0)
 		r = backend_load_trust(&backend, &error);
 	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
-	if (r == 0) {
-		r = install(&backend, argv, &tally);
-	} else {
-		/* What was said of a manifest that cannot be read was said with the control member. */
-		if (!backend.has_manifest)
-			tally_add_failure(&tally, NULL, error.text);
-		if (tally_end(&tally)) {
-			r = BACKEND_FAILED;
-		} else {
-			signal(SIGPIPE, SIG_DFL);
-			r = backend_exec_real(argv);
-		}
-	}
+	if (r < 0 && pkgima_gate_is_fault(r))
+		tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, error.text);
+	r = r == 0 ? install(&backend, argv, &tally) : go_on(argv, error.text, &tally);
 	backend_close(&backend);
 	return r;
 }

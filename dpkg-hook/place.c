@@ -230,6 +230,11 @@ static int work_on_file(void *context, void *state, size_t index, struct pkgima_
 		sign_kept(placing, state, found, name);
 	if (fd == -ENOENT)
 		return 0;
+	if (fd == -EINVAL) {
+		/* A hard link to what is no file. */
+		tally_add(placing->tally, path, PKGIMA_VERDICT_MISSING_FILE, "something else than a regular file is there");
+		return 0;
+	}
 	if (fd < 0) {
 		tally_add_failure(placing->tally, path, strerror(-fd));
 		return 0;
@@ -272,7 +277,10 @@ static void tell_dpkg(struct placing *placing)
 	if (r == 0)
 		r = pkgima_output_commit(&output, 1, &error);
 	pkgima_output_close(&output);
-	tally_refuse(placing->tally, r < 0 ? error.text :
+	if (r < 0)
+		tally_add_failure(placing->tally, NULL, error.text);
+	tally_refuse(placing->tally, r < 0 ?
+		"the kernel's policy has FILE_CHECK rules, and dpkg cannot be told of them" :
 		"the kernel's policy has FILE_CHECK rules, of which dpkg did not know; it knows now: do it again");
 }
 
@@ -282,7 +290,7 @@ void place_signatures(struct backend *backend, const struct pkgima_entries *file
 		.backend = backend,
 		.files = files,
 		.tally = tally,
-		.durable = place_is_durable(backend),
+		.durable = place_is_durable(),
 	};
 	struct pkgima_parallel parallel = {
 		.count = files->count,
@@ -348,7 +356,7 @@ void place_remove(struct backend *backend, const struct pkgima_entries *files)
 	}
 }
 
-bool place_is_durable(const struct backend *backend)
+bool place_is_durable(void)
 {
-	return !access(BACKEND_UNSAFE_IO_FOLDER "/" BACKEND_UNSAFE_IO, F_OK) && backend->root_fd >= 0;
+	return access(BACKEND_UNSAFE_IO_FOLDER "/" BACKEND_UNSAFE_IO, F_OK) == 0;
 }

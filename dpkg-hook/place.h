@@ -17,6 +17,6 @@ void place_signatures(struct backend *backend, const struct pkgima_entries *file
 void place_remove(struct backend *backend, const struct pkgima_entries *files);
 
 /* Has dpkg been told not to fsync, so that it is ours to do? */
-bool place_is_durable(const struct backend *backend);
+bool place_is_durable(void);
 
 #endif

@@ -87,6 +87,13 @@ static bool is_below(const char *path, const char *const folders[])
 	return false;
 }
 
+static bool is_elf(int fd)
+{
+	char start[4];
+
+	return pkgima_pread_all(fd, start, sizeof(start), 0) == sizeof(start) && !memcmp(start, "\177ELF", 4);
+}
+
 static bool has_executable_content(int fd)
 {
 	char start[4];
@@ -106,7 +113,8 @@ bool pkgima_file_is_selected(const struct pkgima_config *config, const struct pk
 
 	if (has_x || entry->type == PKGIMA_ENTRY_SCRIPT || is_below(entry->path, boot))
 		return true;
+	/* Whoever makes a package calls conffile what he likes: not what a kernel asks a signature of. */
 	if (entry->type == PKGIMA_ENTRY_CONFFILE && config->conffiles == PKGIMA_CONFFILES_NO)
-		return false;
+		return is_below(entry->path, loaded) || is_elf(fd);
 	return config->select == PKGIMA_SELECT_ALL || is_below(entry->path, loaded) || has_executable_content(fd);
 }

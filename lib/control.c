@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "control.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,11 @@ char *pkgima_control_field(const struct pkgima_control *control, const char *fie
 		if (!strncasecmp(line, field, length) && line[length] == ':') {
 			const char *value = line + length + 1;
 
-			value += strspn(value, " \t");
+			/* As dpkg does. */
+			while (value < end && isspace((unsigned char)*value))
+				value++;
+			while (end > value && isspace((unsigned char)end[-1]))
+				end--;
 			return strndup(value, value < end ? (size_t)(end - value) : 0);
 		}
 		line = *end ? end + 1 : NULL;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <ini.h>
 
@@ -14,26 +15,30 @@
 
 static int take_line(void *context, const char *section, const char *key, const char *value)
 {
-	struct pkgima_gate *gate = context;
+	const char **mode = context;
 
 	if (!*section && !strcmp(key, "mode"))
-		gate->enforcing = !strcmp(value, "enforce");
+		*mode = !strcmp(value, "off") || !strcmp(value, "log") ? "" : "enforce";
 	return 1;
 }
 
 static int load_state(struct pkgima_gate *gate, int root_fd, struct pkgima_error *error)
 {
 	cleanup_free char *text = NULL;
+	const char *mode = NULL;
+	struct stat folder = { 0 };
 	size_t length;
 	int r;
 
 	r = pkgima_beneath_read(root_fd, PKGIMA_STATE_PATH, STATE_MAX, (uint8_t **)&text, &length, error);
-	if (r == -ENOENT)
+	/* A package may put something else in place of its folder. */
+	if (r == -ENOENT && (pkgima_beneath_stat(root_fd, PKGIMA_STATE_FOLDER, true, &folder) == -ENOENT ||
+			     S_ISDIR(folder.st_mode)))
 		return 0;
-	if (r == 0 && ini_parse_string(text, take_line, gate) != 0)
+	/* One without a mode is not what init left: it enforces. */
+	if (r == -ENOENT || (r == 0 && (ini_parse_string(text, take_line, &mode) != 0 || !mode)))
 		r = pkgima_fail(error, -EINVAL, PKGIMA_STATE_PATH " is malformed");
-	if (r < 0)
-		gate->enforcing = true;
+	gate->enforcing = r < 0 || *mode;
 	return r;
 }
 
@@ -47,8 +52,12 @@ void pkgima_gate_load(struct pkgima_gate *gate, int root_fd, void (*problem)(voi
 	gate->overridden = override && !strcmp(override, "warn");
 	if (load_state(gate, root_fd, &error) < 0 && problem)
 		problem(context, error.text);
-	if (pkgima_config_load(root_fd, &gate->config, problem, context, &error) < 0 && problem)
-		problem(context, error.text);
+	if (pkgima_config_load(root_fd, &gate->config, problem, context, &error) < 0) {
+		gate->config.unsigned_packages = PKGIMA_UNSIGNED_REFUSE;
+		gate->config.untrusted = PKGIMA_UNTRUSTED_REFUSE;
+		if (problem)
+			problem(context, error.text);
+	}
 }
 
 enum pkgima_answer pkgima_gate_ask(const struct pkgima_gate *gate, enum pkgima_verdict verdict)
@@ -71,6 +80,22 @@ enum pkgima_answer pkgima_gate_ask(const struct pkgima_gate *gate, enum pkgima_v
 		if (gate->enforcing || config->untrusted == PKGIMA_UNTRUSTED_REFUSE)
 			return PKGIMA_ANSWER_REFUSE;
 		return PKGIMA_ANSWER_WARN;
+	}
+}
+
+bool pkgima_gate_is_fault(int code)
+{
+	switch (code) {
+	case -EINVAL:
+	case -EFBIG:
+	case -E2BIG:
+	case -EBADMSG:
+	case -ENODATA:
+	case -ENAMETOOLONG:
+	case -EOPNOTSUPP:
+		return true;
+	default:
+		return false;
 	}
 }
 

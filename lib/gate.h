@@ -13,7 +13,8 @@
  */
 
 /* Left by ima-init: lines "key=value"; "mode" is off, log or enforce. */
-#define PKGIMA_STATE_PATH "/run/pkgima/state"
+#define PKGIMA_STATE_FOLDER "/run/pkgima"
+#define PKGIMA_STATE_PATH PKGIMA_STATE_FOLDER "/state"
 
 enum pkgima_answer {
 	PKGIMA_ANSWER_PASS,
@@ -29,7 +30,8 @@ struct pkgima_gate {
 
 /*
  * Reads settings and state of the root. It never fails: @problem (may be NULL) is told of what could not be read, in one
- * sentence each. Settings that cannot be read have their default; a state that is there and cannot be read enforces.
+ * sentence each. An unknown setting has its default. What is there and cannot be read at all may be a package's doing:
+ * such settings refuse what is unsigned or untrusted, such a state enforces.
  */
 void pkgima_gate_load(struct pkgima_gate *gate, int root_fd, void (*problem)(void *context, const char *sentence),
 		      void *context);
@@ -39,6 +41,12 @@ enum pkgima_answer pkgima_gate_ask(const struct pkgima_gate *gate, enum pkgima_v
 
 /* About an archive of which nothing could be found out, or to which nothing could be written. */
 enum pkgima_answer pkgima_gate_ask_failure(const struct pkgima_gate *gate);
+
+/*
+ * Is an error that reading an archive gave (-errno) the archive's own fault? Then it is as if a signature were bad: the
+ * settings decide, and not only an enforcing machine refuses.
+ */
+bool pkgima_gate_is_fault(int code);
 
 /* Why an answer was REFUSE: which setting, or the enforcing kernel. */
 const char *pkgima_gate_reason(const struct pkgima_gate *gate, enum pkgima_verdict verdict);
