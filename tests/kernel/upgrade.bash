@@ -48,12 +48,29 @@ make_files()
 	mv "$BATS_FILE_TMPDIR/$name.deb" "$root/repo/${name}_$version.deb"
 }
 
+# The package "asks": debconf runs its script config ahead of dpkg, from a folder of its own, and again for postinst.
+make_asks()
+{
+	local tree=$BATS_FILE_TMPDIR/asks.d
+	mkdir -p "$tree/DEBIAN"
+	printf 'Template: asks/value\nType: string\nDefault: none\nDescription: a value\n' >"$tree/DEBIAN/templates"
+	printf '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\necho "$0" >>/run/asked\ndb_set asks/value given\n' \
+		>"$tree/DEBIAN/config"
+	printf '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_get asks/value\necho "$RET" >/run/answer\n' \
+		>"$tree/DEBIAN/postinst"
+	chmod 755 "$tree/DEBIAN/config" "$tree/DEBIAN/postinst"
+	make_deb "$tree" asks
+	mv "$BATS_FILE_TMPDIR/asks.deb" "$root/repo/asks_1.deb"
+}
+
 # $root, in which every file of a package carries its signature: all of its packages are installed once more, signed,
 # by dpkg with the backend. In /repo is what its machines install.
 make_signed_root()
 {
 	local packages names version all=$root/all
 	make_system "$root"
+	# With it apt has debconf ask in advance.
+	in_root "$root" apt-get install -y -q --no-install-recommends apt-utils
 	packages=$("$support/build-packages")
 	names=$(in_root "$root" dpkg-query -W -f '${Package}\n' | grep -vxE 'pkgima|dpkg-ima')
 	mkdir "$all" "$root/repo" "$root/more"
@@ -67,7 +84,8 @@ make_signed_root()
 		make_files many /usr/share/many 150 $version
 		make_files data /opt/data 20 $version
 	done
-	sign --in-place "$root"/repo/{tool,many,data}_*.deb
+	make_asks
+	sign --in-place "$root"/repo/{tool,many,data,asks}_*.deb
 	# Not for apt.
 	mv "$root"/repo/many_*.deb "$root/more"
 	in_root "$root" sh -c 'PATH=/usr/libexec/dpkg-ima/bin:$PATH dpkg --force-unsafe-io -i /more/many_1.deb'

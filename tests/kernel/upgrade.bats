@@ -122,6 +122,24 @@ tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 	grep -q 'type=1802 .*op=policy_update cause=completed .*res=1' "$audit"
 }
 
+@test "uml: debconf cannot run config scripts ahead of dpkg, where they are unsigned, and asks when dpkg configures" {
+	{
+		prelude
+		cat <<-'END'
+			step install apt install asks
+			step 'asked once, by dpkg' sh -c '[ "$(cat /run/asked)" = /var/lib/dpkg/info/asks.config ]'
+			step answered grep -qx given /run/answer
+			step consistent consistent
+		END
+	} >"$BATS_TEST_TMPDIR/script"
+	boot uml "$image" "$BATS_TEST_TMPDIR/script" --init /ima/init --append "$tcb" --timeout 120 --audit "$audit" >"$out" || :
+	cat "$out"
+	all_well "$out" 4
+	denials "$audit"
+	[ "$(denials "$audit" | wc -l)" -ge 1 ]
+	run ! grep -v 'name="/var/cache/debconf/tmp.ci/' < <(denials "$audit")
+}
+
 # A machine with a second disk on /opt, on which nothing is read without a signature.
 file_check()
 {
