@@ -12,7 +12,8 @@
 
 /*
  * dpkg's database as far as signatures need it, read only: info/PKG.imasigs or info/PKG:ARCH.imasigs, info/….list,
- * info/….conffiles, and the files "diversions" and "status". Formats: dpkg's lib/dpkg/{db-fsys-files,db-fsys-divert,db-ctrl-access}.c.
+ * info/….conffiles, and the files "diversions" and "status". Formats: dpkg's
+ * lib/dpkg/{db-fsys-files,db-fsys-divert,db-ctrl-access}.c.
  */
 
 #define PKGIMA_DPKG_ADMINDIR "/var/lib/dpkg"
