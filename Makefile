@@ -45,7 +45,9 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 
 CLI_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 # The backend runs while the libraries of the system are replaced: it has all within itself.
-BACKEND_LIBS = -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname -Wl,-Bstatic $(shell $(PKG_CONFIG) --static --libs libcrypto inih)
+# (Sanitizers cannot be linked so: BACKEND_STATIC= for them.)
+BACKEND_STATIC ?= -static-pie -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname -Wl,-Bstatic
+BACKEND_LIBS = $(shell $(PKG_CONFIG) $(if $(BACKEND_STATIC),--static) --libs libcrypto inih)
 HOOK_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih)
 
 LIB := $(O)/libpkgima.a
@@ -106,11 +108,15 @@ $(O)/dpkg-ima-apt-hook: $(APT_HOOK_SOURCES:%.c=$(O)/%.o) $(LIB)
 
 $(O)/dpkg-ima-backend: $(BACKEND_SOURCES:%.c=$(O)/%.o) $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -static-pie -o $@ $^ $(BACKEND_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) $(BACKEND_STATIC) -o $@ $^ $(BACKEND_LIBS)
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS) -lcmocka
+
+# What is in no library.
+$(O)/tests/unit/test_apt_run: $(O)/dpkg-hook/apt_run.o
+$(O)/tests/unit/test_tar_stream: $(O)/dpkg-hook/tar_stream.o
 
 $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
 	$(say) LINK $@
@@ -149,7 +155,7 @@ clean:
 UNIT_BATS := $(wildcard tests/unit/*.bats)
 PACKAGE_BATS := $(wildcard tests/package/*.bats)
 KERNEL_BATS := $(wildcard tests/kernel/*.bats)
-PROVE := prove --timer --exec tests/run-one
+PROVE := prove --timer --failures --comments --exec tests/run-one
 TEST_ENV = PKGIMA=$(abspath $(O))/pkgima PKGIMA_BUILD=$(abspath $(O)) TOP=$(CURDIR)
 
 .PHONY: check-dependencies
@@ -178,7 +184,7 @@ check-kernel: check-build
 .PHONY: sanitize
 sanitize:
 	@$(MAKE) --no-print-directory O=$(O)/sanitize WERROR=1 CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
-		LDFLAGS= all unit-programs
+		LDFLAGS= BACKEND_STATIC= all unit-programs
 	PKGIMA=$(abspath $(O))/sanitize/pkgima PKGIMA_BUILD=$(abspath $(O))/sanitize TOP=$(CURDIR) \
 		prove --jobs $$(nproc) --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%) tests/unit/corpus.bats
 

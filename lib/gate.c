@@ -31,14 +31,14 @@ static int load_state(struct pkgima_gate *gate, int root_fd, struct pkgima_error
 	int r;
 
 	r = pkgima_beneath_read(root_fd, PKGIMA_STATE_PATH, STATE_MAX, (uint8_t **)&text, &length, error);
-	/* A package may put something else in place of its folder. */
-	if (r == -ENOENT && (pkgima_beneath_stat(root_fd, PKGIMA_STATE_FOLDER, true, &folder) == -ENOENT ||
+	/* A package may put something else in place of its folder, a link that leads nowhere or to an empty one too. */
+	if (r == -ENOENT && (pkgima_beneath_stat(root_fd, PKGIMA_STATE_FOLDER, false, &folder) == -ENOENT ||
 			     S_ISDIR(folder.st_mode)))
 		return 0;
 	/* One without a mode is not what init left: it enforces. */
 	if (r == -ENOENT || (r == 0 && (ini_parse_string(text, take_line, &mode) != 0 || !mode)))
 		r = pkgima_fail(error, -EINVAL, PKGIMA_STATE_PATH " is malformed");
-	gate->enforcing = r < 0 || *mode;
+	gate->enforcing = r < 0 || !mode || *mode;
 	return r;
 }
 

@@ -115,7 +115,8 @@ tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 	echo "$output"
 	[ "$status" -eq 125 ]
 	[ "$(cat "$BATS_TEST_TMPDIR/result")" = panic ]
-	grep -q 'type=1800 .*name="/ima/init"' "$BATS_TEST_TMPDIR/audit"
+	# The audit line may not get out any more.
+	[[ $output == *"Requested init /ima/init failed (error -13)"* ]]
 }
 
 @test "uml: an unsigned script is never run: status 123" {
