@@ -69,8 +69,6 @@ make_signed_root()
 {
 	local packages names version all=$root/all
 	make_system "$root"
-	# With it apt has debconf ask in advance.
-	in_root "$root" apt-get install -y -q --no-install-recommends apt-utils
 	packages=$("$support/build-packages")
 	names=$(in_root "$root" dpkg-query -W -f '${Package}\n' | grep -vxE 'pkgima|dpkg-ima')
 	mkdir "$all" "$root/repo" "$root/more"
@@ -85,6 +83,9 @@ make_signed_root()
 		make_files data /opt/data 20 $version
 	done
 	make_asks
+	# With it apt has debconf ask in advance.
+	# shellcheck disable=SC2046 # a list of names
+	sign --out "$root/repo" $("$support/fetch-debs" apt-utils)
 	sign --in-place "$root"/repo/{tool,many,data,asks}_*.deb
 	# Not for apt.
 	mv "$root"/repo/many_*.deb "$root/more"

@@ -126,6 +126,7 @@ tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 	{
 		prelude
 		cat <<-'END'
+			step 'ask in advance' apt install --no-install-recommends apt-utils
 			step install apt install asks
 			step 'asked once, by dpkg' sh -c '[ "$(cat /run/asked)" = /var/lib/dpkg/info/asks.config ]'
 			step answered grep -qx given /run/answer
@@ -134,7 +135,7 @@ tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 	} >"$BATS_TEST_TMPDIR/script"
 	boot uml "$image" "$BATS_TEST_TMPDIR/script" --init /ima/init --append "$tcb" --timeout 120 --audit "$audit" >"$out" || :
 	cat "$out"
-	all_well "$out" 4
+	all_well "$out" 5
 	denials "$audit"
 	[ "$(denials "$audit" | wc -l)" -ge 1 ]
 	run ! grep -v 'name="/var/cache/debconf/tmp.ci/' < <(denials "$audit")
