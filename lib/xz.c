@@ -2,7 +2,6 @@
 #include "xz.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <lzma.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,35 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io.h"
+#include "xz_decoder.h"
 
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
 
-/* What one pread asks for; more than the largest block header, which is parsed in place. */
-#define INPUT_SIZE (64 * KIB)
 /* What is decoded, and given to the caller, at once: still in the second-level cache when the caller hashes it. */
 #define CHUNK_SIZE (256 * KIB)
-/* As in libarchive: the xz tool's largest preset takes 65 MiB. */
-#define MEMORY_LIMIT ((uint64_t)1024 * MIB)
 /* Enough for tens of thousands of blocks; a larger index only means one thread. */
 #define INDEX_MEMORY_LIMIT ((uint64_t)1 * MIB)
 #define BLOCK_MAX ((uint64_t)32 * MIB)
 /* One block at the default level. With two dictionaries of BLOCK_MAX this stays within 64 MiB plus one dictionary. */
 #define RING_MIN ((uint64_t)1 * MIB)
 #define RING_MAX ((uint64_t)24 * MIB)
-
-_Static_assert(INPUT_SIZE >= LZMA_BLOCK_HEADER_SIZE_MAX, "a block header must fit into the input buffer");
-
-/* One liblzma coder and the part of the file it reads. */
-struct decoder {
-	int fd;
-	off_t offset;             /* of the .xz data within the file */
-	uint64_t position, end;   /* what is not yet in @input, within the .xz data */
-	lzma_stream stream;
-	uint8_t *input;           /* INPUT_SIZE bytes */
-	lzma_block block;         /* liblzma refers to it while it decodes a block */
-};
 
 /*
  * Who decodes which block. Each thread steps through a copy of its own and comes to the same answers, as they depend on
@@ -67,12 +50,12 @@ struct helper {
 	uint8_t *ring;
 	size_t size;
 	struct schedule schedule;
-	struct decoder decoder;
+	struct pkgima_xz_decoder decoder;
 	struct pkgima_error error;
 };
 
 struct pkgima_xz {
-	struct decoder decoder;
+	struct pkgima_xz_decoder decoder;
 	uint8_t *output;          /* CHUNK_SIZE bytes */
 	int result;               /* sticky: 1 at the end, or -errno */
 	struct pkgima_error error;
@@ -85,171 +68,6 @@ struct pkgima_xz {
 	size_t lent;              /* bytes of the ring that the caller holds */
 	struct helper helper;
 };
-
-static int memory_exceeded(uint64_t needed, struct pkgima_error *error)
-{
-	return pkgima_fail(error, -EFBIG,
-			   "decompressing .xz data: memory limit exceeded: %" PRIu64 " MiB needed, %" PRIu64
-			   " MiB allowed", needed / MIB + (needed % MIB != 0), MEMORY_LIMIT / MIB);
-}
-
-static int decoding_failed(struct decoder *decoder, lzma_ret code, struct pkgima_error *error)
-{
-	switch (code) {
-	case LZMA_MEM_ERROR:
-		return pkgima_fail(error, -ENOMEM, "decompressing .xz data: out of memory");
-	case LZMA_MEMLIMIT_ERROR:
-		return memory_exceeded(lzma_memusage(&decoder->stream), error);
-	case LZMA_BUF_ERROR:
-		return pkgima_fail(error, -ENODATA, "decompressing .xz data: truncated: its end is missing");
-	case LZMA_FORMAT_ERROR:
-		return pkgima_fail(error, -EBADMSG, "decompressing .xz data: corrupt: it does not begin as .xz does");
-	case LZMA_DATA_ERROR:
-		return pkgima_fail(error, -EBADMSG, "decompressing .xz data: corrupt");
-	case LZMA_OPTIONS_ERROR:
-		return pkgima_fail(error, -EOPNOTSUPP, "decompressing .xz data: unsupported filter or option");
-	case LZMA_UNSUPPORTED_CHECK:
-		return pkgima_fail(error, -EOPNOTSUPP, "decompressing .xz data: unsupported kind of integrity check");
-	default:
-		return pkgima_fail(error, -EIO, "decompressing .xz data: unexpected answer %d of liblzma", (int)code);
-	}
-}
-
-static int decoder_init(struct decoder *decoder, int fd, off_t offset, uint64_t length)
-{
-	decoder->fd = fd;
-	decoder->offset = offset;
-	decoder->end = length;
-	decoder->stream = (lzma_stream)LZMA_STREAM_INIT;
-	decoder->input = malloc(INPUT_SIZE);
-	return decoder->input ? 0 : -ENOMEM;
-}
-
-static void decoder_release(struct decoder *decoder)
-{
-	lzma_end(&decoder->stream);
-	free(decoder->input);
-	decoder->input = NULL;
-}
-
-static void decoder_seek(struct decoder *decoder, uint64_t position, uint64_t end)
-{
-	decoder->position = position;
-	decoder->end = end;
-	decoder->stream.avail_in = 0;
-}
-
-static int decoder_fill(struct decoder *decoder, struct pkgima_error *error)
-{
-	uint64_t left = decoder->end - decoder->position;
-	size_t count = left < INPUT_SIZE ? left : INPUT_SIZE;
-	ssize_t got;
-
-	got = pkgima_pread_all(decoder->fd, decoder->input, count, decoder->offset + (off_t)decoder->position);
-	if (got < 0)
-		return pkgima_fail(error, (int)got, "reading .xz data: %s", strerror((int)-got));
-	if ((size_t)got < count)
-		return pkgima_fail(error, -ENODATA, "reading .xz data: truncated: the file ends within it");
-	decoder->position += count;
-	decoder->stream.next_in = decoder->input;
-	decoder->stream.avail_in = count;
-	return 0;
-}
-
-/* lzma_code() with more input when needed; *@ret_code is its answer. Returns -errno when the input cannot be read. */
-static int decoder_step(struct decoder *decoder, lzma_ret *ret_code, struct pkgima_error *error)
-{
-	int r;
-
-	if (!decoder->stream.avail_in && decoder->position < decoder->end) {
-		r = decoder_fill(decoder, error);
-		if (r < 0)
-			return r;
-	}
-	*ret_code = lzma_code(&decoder->stream, decoder->position == decoder->end ? LZMA_FINISH : LZMA_RUN);
-	return 0;
-}
-
-/*
- * Decodes until @size bytes are in @output or the end is reached. Returns 1 at the end, 0 before. @size may be 0, to go
- * on to the end when no more output is expected: each call either gets closer to it or fails.
- */
-static int decoder_run(struct decoder *decoder, uint8_t *output, size_t size, size_t *ret_count,
-		       struct pkgima_error *error)
-{
-	lzma_ret code;
-	int r;
-
-	decoder->stream.next_out = output;
-	decoder->stream.avail_out = size;
-	do {
-		r = decoder_step(decoder, &code, error);
-		if (r < 0)
-			return r;
-	} while (code == LZMA_OK && decoder->stream.avail_out);
-	if (code != LZMA_OK && code != LZMA_STREAM_END)
-		return decoding_failed(decoder, code, error);
-	*ret_count = size - decoder->stream.avail_out;
-	return code == LZMA_STREAM_END;
-}
-
-/*
- * Starts the decoder of a block whose header has been parsed. A dictionary is never larger than what it can be filled
- * with, so that a header cannot ask for much; what the sequential decoder would refuse is refused here, too.
- */
-static int decoder_start_block(struct decoder *decoder, const lzma_filter *filters, struct pkgima_error *error)
-{
-	uint64_t needed = lzma_raw_decoder_memusage(filters);
-	lzma_options_lzma *options;
-	lzma_ret code;
-
-	if (needed != UINT64_MAX && needed > MEMORY_LIMIT)
-		return memory_exceeded(needed, error);
-	for (; filters->id != LZMA_VLI_UNKNOWN; filters++) {
-		if (filters->id != LZMA_FILTER_LZMA2)
-			continue;
-		options = filters->options;
-		if (options->dict_size > decoder->block.uncompressed_size)
-			options->dict_size = (uint32_t)decoder->block.uncompressed_size;
-		if (options->dict_size < LZMA_DICT_SIZE_MIN)
-			options->dict_size = LZMA_DICT_SIZE_MIN;
-	}
-	code = lzma_block_decoder(&decoder->stream, &decoder->block);
-	return code == LZMA_OK ? 0 : decoding_failed(decoder, code, error);
-}
-
-/* Goes to the block that @blocks stands at and parses its header, which must agree with the index. */
-static int decoder_open_block(struct decoder *decoder, const lzma_index_iter *blocks, struct pkgima_error *error)
-{
-	lzma_filter filters[LZMA_FILTERS_MAX + 1];
-	lzma_block *block = &decoder->block;
-	uint64_t start = blocks->block.compressed_file_offset;
-	lzma_ret code;
-	int r;
-
-	decoder_seek(decoder, start, start + blocks->block.total_size);
-	r = decoder_fill(decoder, error);
-	if (r < 0)
-		return r;
-	*block = (lzma_block){ .version = 1, .check = blocks->stream.flags->check, .filters = filters };
-	block->header_size = lzma_block_header_size_decode(decoder->input[0]);
-	if (!decoder->input[0] || block->header_size > decoder->stream.avail_in)
-		return decoding_failed(decoder, LZMA_DATA_ERROR, error);
-	code = lzma_block_header_decode(block, NULL, decoder->input);
-	if (code != LZMA_OK)
-		return decoding_failed(decoder, code, error);
-	code = lzma_block_compressed_size(block, blocks->block.unpadded_size);
-	if (block->uncompressed_size == LZMA_VLI_UNKNOWN)
-		block->uncompressed_size = blocks->block.uncompressed_size;
-	if (block->uncompressed_size != blocks->block.uncompressed_size)
-		code = LZMA_DATA_ERROR;
-	decoder->stream.next_in += block->header_size;
-	decoder->stream.avail_in -= block->header_size;
-	r = code == LZMA_OK ? decoder_start_block(decoder, filters, error) : decoding_failed(decoder, code, error);
-	lzma_filters_free(filters, NULL);
-	block->filters = NULL;
-	return r;
-}
 
 /* About how long a block takes: most of it goes with the compressed size. */
 static uint64_t block_cost(const lzma_index_iter *blocks)
@@ -324,11 +142,11 @@ static int helper_decode_block(struct helper *helper)
 	size_t count;
 	int r;
 
-	r = decoder_open_block(&helper->decoder, &helper->schedule.blocks, &helper->error);
+	r = pkgima_xz_decoder_open_block(&helper->decoder, &helper->schedule.blocks, &helper->error);
 	while (r == 0) {
 		if (!helper_wait_for_room(helper, left, &room, &count))
 			return -ECANCELED;
-		r = decoder_run(&helper->decoder, room, count, &count, &helper->error);
+		r = pkgima_xz_decoder_run(&helper->decoder, room, count, &count, &helper->error);
 		if (r < 0)
 			break;
 		left -= count;
@@ -358,12 +176,13 @@ static void *helper_main(void *argument)
 }
 
 /* Starts the helper on its blocks of @index. Returns -errno, with no text, when there is too little of something. */
-static int helper_start(struct helper *helper, const struct decoder *source, const lzma_index *index, size_t size)
+static int helper_start(struct helper *helper, const struct pkgima_xz_decoder *source, const lzma_index *index,
+			size_t size)
 {
 	sigset_t all, before;
 	int r;
 
-	r = decoder_init(&helper->decoder, source->fd, source->offset, source->end);
+	r = pkgima_xz_decoder_init(&helper->decoder, source->fd, source->offset, source->end);
 	if (r < 0)
 		return r;
 	helper->size = size;
@@ -440,13 +259,13 @@ static void helper_stop(struct helper *helper)
 static void helper_release(struct helper *helper)
 {
 	helper_stop(helper);
-	decoder_release(&helper->decoder);
+	pkgima_xz_decoder_release(&helper->decoder);
 	free(helper->ring);
 	helper->ring = NULL;
 }
 
 /* Reads the index at the end. Returns 0 and NULL when there is none that helps: what is wrong is found by decoding. */
-static int read_index(struct decoder *decoder, lzma_index **ret_index, struct pkgima_error *error)
+static int read_index(struct pkgima_xz_decoder *decoder, lzma_index **ret_index, struct pkgima_error *error)
 {
 	lzma_index *index = NULL;
 	lzma_ret code;
@@ -454,13 +273,13 @@ static int read_index(struct decoder *decoder, lzma_index **ret_index, struct pk
 
 	code = lzma_file_info_decoder(&decoder->stream, &index, INDEX_MEMORY_LIMIT, decoder->end);
 	if (code != LZMA_OK)
-		return decoding_failed(decoder, code, error);
+		return pkgima_xz_decoder_fail(decoder, code, error);
 	do {
-		r = decoder_step(decoder, &code, error);
+		r = pkgima_xz_decoder_step(decoder, &code, error);
 		if (r < 0)
 			return r;
 		if (code == LZMA_SEEK_NEEDED) {
-			decoder_seek(decoder, decoder->stream.seek_pos, decoder->end);
+			pkgima_xz_decoder_seek(decoder, decoder->stream.seek_pos, decoder->end);
 			code = LZMA_OK;
 		}
 	} while (code == LZMA_OK);
@@ -519,7 +338,7 @@ int pkgima_xz_open(int fd, off_t offset, uint64_t length, unsigned int threads, 
 	if (offset < 0 || length > (uint64_t)(INT64_MAX - offset))
 		return pkgima_fail(error, -EINVAL, "reading .xz data: no file has such a range");
 	xz = calloc(1, sizeof(*xz));
-	if (!xz || decoder_init(&xz->decoder, fd, offset, length) < 0)
+	if (!xz || pkgima_xz_decoder_init(&xz->decoder, fd, offset, length) < 0)
 		return pkgima_fail(error, -ENOMEM, "decompressing .xz data: out of memory");
 	xz->output = malloc(CHUNK_SIZE);
 	if (!xz->output)
@@ -530,10 +349,10 @@ int pkgima_xz_open(int fd, off_t offset, uint64_t length, unsigned int threads, 
 			return r;
 	}
 	if (!xz->index) {
-		decoder_seek(&xz->decoder, 0, length);
-		code = lzma_stream_decoder(&xz->decoder.stream, MEMORY_LIMIT, LZMA_TELL_UNSUPPORTED_CHECK);
+		pkgima_xz_decoder_seek(&xz->decoder, 0, length);
+		code = lzma_stream_decoder(&xz->decoder.stream, PKGIMA_XZ_MEMORY_LIMIT, LZMA_TELL_UNSUPPORTED_CHECK);
 		if (code != LZMA_OK)
-			return decoding_failed(&xz->decoder, code, error);
+			return pkgima_xz_decoder_fail(&xz->decoder, code, error);
 	}
 	*ret_xz = pkgima_steal_pointer(&xz);
 	return 0;
@@ -548,7 +367,7 @@ static int next_block(struct pkgima_xz *xz, struct pkgima_error *error)
 		return 0;
 	xz->left = xz->schedule.blocks.block.uncompressed_size;
 	if (!xz->schedule.helpers) {
-		r = decoder_open_block(&xz->decoder, &xz->schedule.blocks, error);
+		r = pkgima_xz_decoder_open_block(&xz->decoder, &xz->schedule.blocks, error);
 		if (r < 0)
 			return r;
 	}
@@ -578,7 +397,7 @@ static ssize_t read_own(struct pkgima_xz *xz, const void **ret_data, bool *ret_e
 	size_t count;
 	int r;
 
-	r = decoder_run(&xz->decoder, xz->output, CHUNK_SIZE, &count, error);
+	r = pkgima_xz_decoder_run(&xz->decoder, xz->output, CHUNK_SIZE, &count, error);
 	if (r < 0)
 		return r;
 	*ret_end = r == 1;
@@ -609,7 +428,7 @@ static ssize_t read_blocks(struct pkgima_xz *xz, const void **ret_data, struct p
 }
 
 /* Programs differ in whether they go on with another stream: there has to be none, and no padding. */
-static int check_end(const struct decoder *decoder, struct pkgima_error *error)
+static int check_end(const struct pkgima_xz_decoder *decoder, struct pkgima_error *error)
 {
 	if (decoder->stream.avail_in || decoder->position < decoder->end)
 		return pkgima_fail(error, -EINVAL, "there is something behind the .xz data");
@@ -638,7 +457,7 @@ void pkgima_xz_free(struct pkgima_xz *xz)
 	if (!xz)
 		return;
 	helper_release(&xz->helper);
-	decoder_release(&xz->decoder);
+	pkgima_xz_decoder_release(&xz->decoder);
 	lzma_index_end(xz->index, NULL);
 	free(xz->output);
 	free(xz);
