@@ -24,10 +24,10 @@ LDFLAGS ?= $(LINK_HARDENING)
 # WERROR=1 in CI: a warning is a failure.
 WERROR ?=
 
-LIBRARIES := libcrypto libarchive zlib liblzma libzstd libkeyutils json-c inih
+LIBRARIES := libcrypto libarchive zlib liblzma libzstd libkeyutils json-c inih rpm
 BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPKGIMA_VERSION='"$(VERSION)"' -pthread \
 	-Wall -Wextra -Wvla -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror) \
-	-fvisibility=hidden -ffunction-sections -fdata-sections \
+	-fvisibility=hidden -fPIC -ffunction-sections -fdata-sections \
 	$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LINK_FLAGS := -pthread -Wl,--gc-sections -Wl,--as-needed
 
@@ -38,8 +38,8 @@ CLI_SOURCES := $(wildcard cli/*.c)
 HOOK_SOURCES := $(wildcard dpkg-hook/*.c)
 # dpkg-hook/ has a program in each of these, and what they share.
 TRIGGER_SOURCES := $(addprefix dpkg-hook/,trigger.c stamp.c)
-APT_HOOK_SOURCES := $(addprefix dpkg-hook/,apt_hook.c apt_run.c tally.c)
-BACKEND_SOURCES := $(addprefix dpkg-hook/,backend.c backend_control.c backend_data.c backend_static.c place.c tally.c tar_stream.c)
+APT_HOOK_SOURCES := $(addprefix dpkg-hook/,apt_hook.c apt_run.c say.c)
+BACKEND_SOURCES := $(addprefix dpkg-hook/,backend.c backend_control.c backend_data.c backend_static.c place.c say.c tar_stream.c)
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 

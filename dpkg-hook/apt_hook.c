@@ -25,7 +25,7 @@
 #include "../lib/io.h"
 #include "../lib/parallel.h"
 #include "../lib/signature.h"
-#include "tally.h"
+#include "say.h"
 
 #define INPUT_MAX ((size_t)64 * 1024 * 1024)
 #define KEYS_MAX 16   /* certificates in one archive */
@@ -159,7 +159,7 @@ static bool is_selected(const struct hook *hook, const struct pkgima_entry *entr
 	return hook->gate.config.select == PKGIMA_SELECT_ALL;
 }
 
-static void judge_entry(const struct hook *hook, const struct archive *archive, size_t index, struct tally *tally)
+static void judge_entry(const struct hook *hook, const struct archive *archive, size_t index, struct pkgima_tally *tally)
 {
 	const struct pkgima_entry *entry = &archive->check.entries.list[index];
 	const struct pkgima_result *result = &archive->check.results[index];
@@ -175,10 +175,10 @@ static void judge_entry(const struct hook *hook, const struct archive *archive, 
 	    (bringer = find_bringer(hook, archive, signature.key_id))) {
 		snprintf(reason, sizeof(reason), "key id %08x comes with %.200s in the same run: install that one first",
 			 signature.key_id, bringer->package);
-		tally_add(tally, entry->path, result->verdict, reason);
+		pkgima_tally_add(tally, entry->path, result->verdict, reason);
 		return;
 	}
-	tally_add(tally, entry->path, result->verdict, result->reason);
+	pkgima_tally_add(tally, entry->path, result->verdict, result->reason);
 }
 
 /* Returns whether it is to be refused. */
@@ -186,25 +186,25 @@ static bool judge(const struct hook *hook, const struct archive *archive)
 {
 	const char *base = strrchr(archive->path, '/');
 	cleanup_free char *fallback = pkgima_printable(base ? base + 1 : archive->path);
-	struct tally tally;
+	struct pkgima_tally tally;
 
-	tally_begin(&tally, &hook->gate, archive->package ? archive->package : fallback ? fallback : "?", LINES_MAX);
+	pkgima_tally_begin(&tally, &hook->gate, say_line, archive->package ? archive->package : fallback ? fallback : "?", LINES_MAX);
 	if (archive->result < 0) {
 		if (pkgima_gate_is_fault(archive->result))
-			tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, archive->error.text);
+			pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, archive->error.text);
 		else
-			tally_add_failure(&tally, NULL, archive->error.text);
-		return tally_end(&tally);
+			pkgima_tally_add_failure(&tally, NULL, archive->error.text);
+		return pkgima_tally_end(&tally);
 	}
 	if (!archive->has_manifest) {
 		if (archive->has_script || archive->has_files ||
 		    hook->gate.config.unsigned_packages != PKGIMA_UNSIGNED_ALLOW)
-			tally_add(&tally, NULL, PKGIMA_VERDICT_UNSIGNED, "it has no manifest");
-		return tally_end(&tally);
+			pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_UNSIGNED, "it has no manifest");
+		return pkgima_tally_end(&tally);
 	}
 	for (size_t i = 0; i < archive->check.entries.count; i++)
 		judge_entry(hook, archive, i, &tally);
-	return tally_end(&tally);
+	return pkgima_tally_end(&tally);
 }
 
 static bool judge_all(const struct hook *hook)
@@ -323,11 +323,11 @@ int main(void)
 	if (r == 0 && run.count)
 		r = work(&hook, &run, root_fd, &error);
 	if (r < 0) {
-		struct tally tally;
+		struct pkgima_tally tally;
 
-		tally_begin(&tally, &hook.gate, "the run", LINES_MAX);
-		tally_add_failure(&tally, NULL, error.text);
-		r = tally_end(&tally);
+		pkgima_tally_begin(&tally, &hook.gate, say_line, "the run", LINES_MAX);
+		pkgima_tally_add_failure(&tally, NULL, error.text);
+		r = pkgima_tally_end(&tally);
 	}
 	for (size_t i = 0; i < hook.count; i++) {
 		pkgima_package_check_free(&hook.archives[i].check);

@@ -18,7 +18,7 @@
 #include "../lib/escape.h"
 #include "../lib/io.h"
 #include "../lib/manifest.h"
-#include "tally.h"
+#include "say.h"
 
 /* The real one, never found by PATH: under its own name, or where the diversion has moved it. */
 static const char *const real_paths[] = { "/usr/bin/dpkg-deb.distrib", "/usr/bin/dpkg-deb" };

@@ -9,9 +9,9 @@
 #include "../lib/cleanup.h"
 #include "../lib/manifest.h"
 #include "backend.h"
-#include "tally.h"
+#include "say.h"
 
-static void sign_script(struct backend *backend, struct pkgima_checker *checker, const char *name, struct tally *tally)
+static void sign_script(struct backend *backend, struct pkgima_checker *checker, const char *name, struct pkgima_tally *tally)
 {
 	const struct pkgima_entry *entry;
 	struct pkgima_error reason;
@@ -23,53 +23,53 @@ static void sign_script(struct backend *backend, struct pkgima_checker *checker,
 	snprintf(path, sizeof(path), "DEBIAN/%s", name);
 	entry = pkgima_entries_find(&backend->manifest, path);
 	if (!entry) {
-		tally_add(tally, path, PKGIMA_VERDICT_UNSIGNED, "the manifest has no entry for it");
+		pkgima_tally_add(tally, path, PKGIMA_VERDICT_UNSIGNED, "the manifest has no entry for it");
 		return;
 	}
 	snprintf(path, sizeof(path), BACKEND_CONTROL_FOLDER "/%s", name);
 	fd = pkgima_beneath_open_file(backend->admin_fd, path, NULL);
 	if (fd < 0) {
-		tally_add_failure(tally, entry->path, strerror(-fd));
+		pkgima_tally_add_failure(tally, entry->path, strerror(-fd));
 		return;
 	}
 	r = pkgima_checker_run(checker, entry, fd, &verdict, &reason);
 	if (r < 0)
-		tally_add_failure(tally, entry->path, reason.text);
+		pkgima_tally_add_failure(tally, entry->path, reason.text);
 	else if (verdict != PKGIMA_VERDICT_OK)
-		tally_add(tally, entry->path, verdict, reason.text);
+		pkgima_tally_add(tally, entry->path, verdict, reason.text);
 	else
 		pkgima_file_set_value(fd, &entry->ima, &verdict, &reason) < 0 ?
-			tally_add_failure(tally, entry->path, reason.text) :
-			tally_add(tally, entry->path, verdict, reason.text);
+			pkgima_tally_add_failure(tally, entry->path, reason.text) :
+			pkgima_tally_add(tally, entry->path, verdict, reason.text);
 }
 
 /* What can be known of the files before they are unpacked: their signatures. An enforcing machine wants to know all. */
-static void verify_entries(struct backend *backend, struct tally *tally)
+static void verify_entries(struct backend *backend, struct pkgima_tally *tally)
 {
 	cleanup_free struct pkgima_result *results = NULL;
 	struct pkgima_error error;
 
 	if (pkgima_verify_entries(backend->trust, &backend->manifest, 0, &results, &error) < 0) {
-		tally_add_failure(tally, NULL, error.text);
+		pkgima_tally_add_failure(tally, NULL, error.text);
 		return;
 	}
 	for (size_t i = 0; i < backend->manifest.count; i++)
 		if (backend->manifest.list[i].type == PKGIMA_ENTRY_FILE && results[i].verdict != PKGIMA_VERDICT_OK)
-			tally_add(tally, backend->manifest.list[i].path, results[i].verdict, results[i].reason);
+			pkgima_tally_add(tally, backend->manifest.list[i].path, results[i].verdict, results[i].reason);
 }
 
-static void work_on_manifest(struct backend *backend, struct tally *tally)
+static void work_on_manifest(struct backend *backend, struct pkgima_tally *tally)
 {
 	struct pkgima_checker *checker = NULL;
 	struct pkgima_error error;
 
 	if (backend_load_trust(backend, &error) < 0) {
-		tally_add_failure(tally, NULL, error.text);
+		pkgima_tally_add_failure(tally, NULL, error.text);
 		return;
 	}
 	checker = pkgima_checker_new(backend->trust);
 	if (!checker) {
-		tally_add_failure(tally, NULL, "no memory to verify signatures");
+		pkgima_tally_add_failure(tally, NULL, "no memory to verify signatures");
 		return;
 	}
 	for (size_t i = 0; i < backend->control.count; i++)
@@ -83,21 +83,21 @@ static void work_on_manifest(struct backend *backend, struct tally *tally)
 }
 
 /* Without a manifest; on an enforcing machine the files of an archive without scripts are looked at when they are there. */
-static void work_without_manifest(struct backend *backend, struct tally *tally)
+static void work_without_manifest(struct backend *backend, struct pkgima_tally *tally)
 {
 	bool has_script = false;
 
 	for (size_t i = 0; i < backend->control.count; i++)
 		has_script |= pkgima_script_is_known(backend->control.files[i].name);
 	if (has_script || backend->gate.config.unsigned_packages != PKGIMA_UNSIGNED_ALLOW)
-		tally_add(tally, NULL, PKGIMA_VERDICT_UNSIGNED, "it has no manifest");
+		pkgima_tally_add(tally, NULL, PKGIMA_VERDICT_UNSIGNED, "it has no manifest");
 }
 
 int backend_control(char **argv)
 {
 	struct pkgima_error error;
 	struct backend backend;
-	struct tally tally;
+	struct pkgima_tally tally;
 	pid_t pid;
 	int r;
 
@@ -110,17 +110,17 @@ int backend_control(char **argv)
 		r = pkgima_fail(&error, pid, "cannot start the real dpkg-deb: %s", strerror(-pid));
 	if (r == 0)
 		r = backend_read_control(&backend, &error);
-	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
+	pkgima_tally_begin(&tally, &backend.gate, say_line, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
 	/* What is wrong with the archive, a setting decides on; what is wrong here, only an enforcing machine. */
 	if (r < 0 && pkgima_gate_is_fault(r))
-		tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, error.text);
+		pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, error.text);
 	else if (r < 0)
-		tally_add_failure(&tally, NULL, error.text);
+		pkgima_tally_add_failure(&tally, NULL, error.text);
 	else if (backend.has_manifest)
 		work_on_manifest(&backend, &tally);
 	else
 		work_without_manifest(&backend, &tally);
-	r = tally_end(&tally) ? BACKEND_FAILED : 0;
+	r = pkgima_tally_end(&tally) ? BACKEND_FAILED : 0;
 	backend_close(&backend);
 	/* As if we were not there. */
 	return r == 0 && pid < 0 ? backend_exec_real(argv) : r;

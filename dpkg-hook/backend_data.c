@@ -15,7 +15,7 @@
 #include "../lib/io.h"
 #include "backend.h"
 #include "place.h"
-#include "tally.h"
+#include "say.h"
 #include "tar_stream.h"
 
 #define BLOCK 512
@@ -104,29 +104,29 @@ static int relay(int input, struct pkgima_tar_stream *stream, bool stop, bool *r
 
 /* Files are there, the end is not: puts signatures on them. Returns whether the archive is to be refused. */
 static bool finish(struct backend *backend, const struct pkgima_tar_stream *stream, bool followed, const char *problem,
-		   struct tally *tally)
+		   struct pkgima_tally *tally)
 {
 	if (!followed)
-		tally_add(tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, problem);
+		pkgima_tally_add(tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, problem);
 	else
 		place_signatures(backend, pkgima_tar_stream_files(stream), tally);
-	if (!tally_end(tally))
+	if (!pkgima_tally_end(tally))
 		return false;
 	place_remove(backend, pkgima_tar_stream_files(stream));
 	return true;
 }
 
 /* After a failure of our own, as if we were not there, unless the machine enforces. */
-static int go_on(char **argv, const char *failure, struct tally *tally)
+static int go_on(char **argv, const char *failure, struct pkgima_tally *tally)
 {
-	tally_add_failure(tally, NULL, failure);
-	if (tally_end(tally))
+	pkgima_tally_add_failure(tally, NULL, failure);
+	if (pkgima_tally_end(tally))
 		return BACKEND_FAILED;
 	signal(SIGPIPE, SIG_DFL);
 	return backend_exec_real(argv);
 }
 
-static int install(struct backend *backend, char **argv, struct tally *tally)
+static int install(struct backend *backend, char **argv, struct pkgima_tally *tally)
 {
 	static const char end[2 * BLOCK];
 	struct pkgima_tar_stream *stream = pkgima_tar_stream_new();
@@ -177,7 +177,7 @@ int backend_data(char **argv)
 {
 	struct pkgima_error error;
 	struct backend backend;
-	struct tally tally;
+	struct pkgima_tally tally;
 	int r;
 
 	/* Is dpkg gone, a write says so. */
@@ -191,9 +191,9 @@ int backend_data(char **argv)
 	}
 	if (r == 0)
 		r = backend_load_trust(&backend, &error);
-	tally_begin(&tally, &backend.gate, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
+	pkgima_tally_begin(&tally, &backend.gate, say_line, backend.package ? backend.package : "?", BACKEND_LINES_MAX);
 	if (r < 0 && pkgima_gate_is_fault(r))
-		tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, error.text);
+		pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, error.text);
 	r = r == 0 ? install(&backend, argv, &tally) : go_on(argv, error.text, &tally);
 	backend_close(&backend);
 	return r;

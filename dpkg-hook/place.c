@@ -23,7 +23,7 @@
 struct placing {
 	struct backend *backend;
 	const struct pkgima_entries *files;
-	struct tally *tally;
+	struct pkgima_tally *tally;
 	bool durable;
 	atomic_bool tested;     /* whether signed files can be opened for writing */
 	atomic_bool locked;     /* they cannot: the policy has FILE_CHECK rules */
@@ -159,9 +159,9 @@ static void write_signature(struct placing *placing, const struct pkgima_entry *
 	struct pkgima_error reason;
 
 	if (pkgima_file_set_value(fd, &entry->ima, &verdict, &reason) < 0)
-		tally_add_failure(placing->tally, entry->path, reason.text);
+		pkgima_tally_add_failure(placing->tally, entry->path, reason.text);
 	else if (verdict != PKGIMA_VERDICT_OK)
-		tally_add(placing->tally, entry->path, verdict, reason.text);
+		pkgima_tally_add(placing->tally, entry->path, verdict, reason.text);
 	else
 		test_for_writing(placing, name);
 }
@@ -201,9 +201,9 @@ static void sign_file(struct placing *placing, struct pkgima_checker *checker, c
 		return;
 	r = pkgima_checker_run(checker, entry, fd, &verdict, &reason);
 	if (r < 0)
-		tally_add_failure(placing->tally, entry->path, reason.text);
+		pkgima_tally_add_failure(placing->tally, entry->path, reason.text);
 	else if (verdict != PKGIMA_VERDICT_OK)
-		tally_add(placing->tally, entry->path, verdict, entry->ima.bytes ? reason.text :
+		pkgima_tally_add(placing->tally, entry->path, verdict, entry->ima.bytes ? reason.text :
 										   "the manifest has no entry for it");
 	else
 		write_signature(placing, entry, name, fd);
@@ -232,16 +232,16 @@ static int work_on_file(void *context, void *state, size_t index, struct pkgima_
 		return 0;
 	if (fd == -EINVAL) {
 		/* A hard link to what is no file. */
-		tally_add(placing->tally, path, PKGIMA_VERDICT_MISSING_FILE, "something else than a regular file is there");
+		pkgima_tally_add(placing->tally, path, PKGIMA_VERDICT_MISSING_FILE, "something else than a regular file is there");
 		return 0;
 	}
 	if (fd < 0) {
-		tally_add_failure(placing->tally, path, strerror(-fd));
+		pkgima_tally_add_failure(placing->tally, path, strerror(-fd));
 		return 0;
 	}
 	sign_file(placing, state, found ? found : &unsigned_entry, name, fd, &st);
 	if (placing->durable && fsync(fd) < 0)
-		tally_add_failure(placing->tally, path, strerror(errno));
+		pkgima_tally_add_failure(placing->tally, path, strerror(errno));
 	return 0;
 }
 
@@ -278,13 +278,13 @@ static void tell_dpkg(struct placing *placing)
 		r = pkgima_output_commit(&output, 1, &error);
 	pkgima_output_close(&output);
 	if (r < 0)
-		tally_add_failure(placing->tally, NULL, error.text);
-	tally_refuse(placing->tally, r < 0 ?
+		pkgima_tally_add_failure(placing->tally, NULL, error.text);
+	pkgima_tally_refuse(placing->tally, r < 0 ?
 		"the kernel's policy has FILE_CHECK rules, and dpkg cannot be told of them" :
 		"the kernel's policy has FILE_CHECK rules, of which dpkg did not know; it knows now: do it again");
 }
 
-void place_signatures(struct backend *backend, const struct pkgima_entries *files, struct tally *tally)
+void place_signatures(struct backend *backend, const struct pkgima_entries *files, struct pkgima_tally *tally)
 {
 	struct placing placing = {
 		.backend = backend,
@@ -304,7 +304,7 @@ void place_signatures(struct backend *backend, const struct pkgima_entries *file
 
 	/* Threads cost more than they save on a few files. */
 	if (pkgima_parallel_run(&parallel, files->count < 32 ? 1 : 0, &error) < 0)
-		tally_add_failure(tally, NULL, error.text);
+		pkgima_tally_add_failure(tally, NULL, error.text);
 	if (placing.locked)
 		tell_dpkg(&placing);
 }

@@ -3,7 +3,7 @@
 #define PKGIMA_PLACE_H
 
 #include "backend.h"
-#include "tally.h"
+#include "say.h"
 
 /*
  * The files of an archive that dpkg has just written, and not yet given their names. @files: what the data member has
@@ -11,7 +11,7 @@
  */
 
 /* Puts the manifest's signatures on them, verified; tells @tally of what is not as it should be. */
-void place_signatures(struct backend *backend, const struct pkgima_entries *files, struct tally *tally);
+void place_signatures(struct backend *backend, const struct pkgima_entries *files, struct pkgima_tally *tally);
 
 /* Removes them, before an archive is refused: dpkg leaves those of diverted names behind. */
 void place_remove(struct backend *backend, const struct pkgima_entries *files);

@@ -87,34 +87,37 @@ static bool is_below(const char *path, const char *const folders[])
 	return false;
 }
 
-static bool is_elf(int fd)
-{
-	char start[4];
-
-	return pkgima_pread_all(fd, start, sizeof(start), 0) == sizeof(start) && !memcmp(start, "\177ELF", 4);
-}
-
-static bool has_executable_content(int fd)
+enum pkgima_content pkgima_content_of(int fd)
 {
 	char start[4];
 
 	if (pkgima_pread_all(fd, start, sizeof(start), 0) != sizeof(start))
-		return false;
-	return !memcmp(start, "\177ELF", 4) || !memcmp(start, "#!", 2);
+		return PKGIMA_CONTENT_OTHER;
+	if (!memcmp(start, "\177ELF", 4))
+		return PKGIMA_CONTENT_ELF;
+	return memcmp(start, "#!", 2) ? PKGIMA_CONTENT_OTHER : PKGIMA_CONTENT_SCRIPT;
 }
 
-bool pkgima_file_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, int fd,
-			     const struct stat *st)
+bool pkgima_content_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, mode_t mode,
+				enum pkgima_content content)
 {
 	static const char *const boot[] = { "/etc/keys/", "/etc/ima-init/", "/ima/", NULL };
 	static const char *const loaded[] = { "/lib/modules/", "/usr/lib/modules/", "/lib/firmware/",
 					      "/usr/lib/firmware/", "/boot/", NULL };
-	bool has_x = st->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
+	bool has_x = mode & (S_IXUSR | S_IXGRP | S_IXOTH);
 
 	if (has_x || entry->type == PKGIMA_ENTRY_SCRIPT || is_below(entry->path, boot))
 		return true;
 	/* Whoever makes a package calls conffile what he likes: not what a kernel asks a signature of. */
 	if (entry->type == PKGIMA_ENTRY_CONFFILE && config->conffiles == PKGIMA_CONFFILES_NO)
-		return is_below(entry->path, loaded) || is_elf(fd);
-	return config->select == PKGIMA_SELECT_ALL || is_below(entry->path, loaded) || has_executable_content(fd);
+		return is_below(entry->path, loaded) || content == PKGIMA_CONTENT_ELF;
+	return config->select == PKGIMA_SELECT_ALL || is_below(entry->path, loaded) || content != PKGIMA_CONTENT_OTHER;
+}
+
+bool pkgima_file_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, int fd,
+			     const struct stat *st)
+{
+	/* The content is looked at only where nothing else decides. */
+	return pkgima_content_is_selected(config, entry, st->st_mode, PKGIMA_CONTENT_OTHER) ||
+	       pkgima_content_is_selected(config, entry, st->st_mode, pkgima_content_of(fd));
 }

@@ -39,11 +39,21 @@ bool pkgima_file_has_value(int fd, const struct pkgima_value *value);
 int pkgima_file_set_value(int fd, const struct pkgima_value *value, enum pkgima_verdict *ret_verdict,
 			  struct pkgima_error *reason);
 
+/* What the first bytes of a file say that a kernel, or a shell, may want to run. */
+enum pkgima_content { PKGIMA_CONTENT_OTHER, PKGIMA_CONTENT_SCRIPT, PKGIMA_CONTENT_ELF };
+
+/* Of the file behind @fd, read by pread. What cannot be read is OTHER. */
+enum pkgima_content pkgima_content_of(int fd);
+
 /*
  * Do the settings want a signature on this file? Always what booting needs (/etc/keys, /etc/ima-init, /ima). Conffiles only
- * with an x bit or conffiles=yes. With select=exec only files with an x bit, ELF objects, kernel modules, firmware and
- * scripts. @fd may be read at its start (by pread), @path is the entry's, @st the file's.
+ * with an x bit, as ELF objects, or with conffiles=yes. With select=exec only files with an x bit, ELF objects, kernel
+ * modules, firmware and scripts. @mode: the file's.
  */
+bool pkgima_content_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, mode_t mode,
+				enum pkgima_content content);
+
+/* The same for the file behind @fd, which is opened for reading, and its @st. */
 bool pkgima_file_is_selected(const struct pkgima_config *config, const struct pkgima_entry *entry, int fd,
 			     const struct stat *st);
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "rpm_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rpm/rpmcrypto.h>
+
+#include "cleanup.h"
+#include "escape.h"
+#include "signature.h"
+
+static bool digest_algorithm(int algorithm, enum pkgima_hash *ret_hash)
+{
+	switch (algorithm) {
+	case RPM_HASH_SHA256:
+		*ret_hash = PKGIMA_HASH_SHA256;
+		return true;
+	case RPM_HASH_SHA384:
+		*ret_hash = PKGIMA_HASH_SHA384;
+		return true;
+	case RPM_HASH_SHA512:
+		*ret_hash = PKGIMA_HASH_SHA512;
+		return true;
+	default:
+		return false;
+	}
+}
+
+const char *pkgima_rpm_digest_problem(rpmfiles files)
+{
+	enum pkgima_hash hash;
+	int algorithm = rpmfilesDigestAlgo(files);
+
+	if (digest_algorithm(algorithm, &hash))
+		return NULL;
+	switch (algorithm) {
+	case RPM_HASH_MD5:
+		return "its file digests are MD5";
+	case RPM_HASH_SHA1:
+		return "its file digests are SHA-1";
+	default:
+		return "its file digests are of an algorithm that is not handled";
+	}
+}
+
+bool pkgima_rpm_is_signable(rpmfiles files, int index)
+{
+	static const unsigned char zeros[PKGIMA_DIGEST_MAX];
+	const unsigned char *digest;
+	size_t length = 0;
+
+	if (!S_ISREG(rpmfilesFMode(files, index)) || (rpmfilesFFlags(files, index) & RPMFILE_GHOST))
+		return false;
+	digest = rpmfilesFDigest(files, index, NULL, &length);
+	return digest && length > 0 && length <= sizeof(zeros) && memcmp(digest, zeros, length) != 0;
+}
+
+void pkgima_rpm_entry(rpmfiles files, int index, struct pkgima_entry *ret_entry)
+{
+	static const unsigned char none[PKGIMA_SIGNATURE_HEADER];
+	const unsigned char *digest, *signature;
+	size_t digest_length = 0, length = 0;
+	int algorithm = 0;
+
+	memset(ret_entry, 0, sizeof(*ret_entry));
+	ret_entry->type = rpmfilesFFlags(files, index) & RPMFILE_CONFIG ? PKGIMA_ENTRY_CONFFILE : PKGIMA_ENTRY_FILE;
+	ret_entry->mode = rpmfilesFMode(files, index);
+	ret_entry->size = rpmfilesFSize(files, index);
+	digest = rpmfilesFDigest(files, index, &algorithm, &digest_length);
+	if (digest && digest_algorithm(algorithm, &ret_entry->hash) && digest_length == pkgima_hash_size(ret_entry->hash))
+		memcpy(ret_entry->digest, digest, digest_length);
+	signature = rpmfilesFSignature(files, index, &length);
+	/* What rpm's own plugin takes for none: lib/rpmfi.c gives an empty value, old writers nine zeros. */
+	if (!signature || length == 0 || (length == sizeof(none) && !memcmp(signature, none, sizeof(none))))
+		return;
+	ret_entry->ima.bytes = signature;
+	ret_entry->ima.length = length;
+}
+
+static int add_entry(rpmfiles files, int index, struct pkgima_entries *entries, struct pkgima_error *error)
+{
+	struct pkgima_entry *entry = pkgima_entries_add(entries);
+	cleanup_free char *path = rpmfilesFN(files, index);
+	char safe[256];
+
+	if (!entry)
+		return pkgima_fail(error, -E2BIG, "more than %d files, or no memory for them", PKGIMA_ENTRIES_MAX);
+	pkgima_rpm_entry(files, index, entry);
+	if (!path || !pkgima_path_is_normal(path))
+		return pkgima_fail(error, -EINVAL, "a file's path is not plain: %s",
+				   pkgima_printable_into(path ? path : "", safe, sizeof(safe)));
+	entry->path = pkgima_entries_keep(entries, path, strlen(path));
+	if (entry->ima.bytes)
+		entry->ima.bytes = pkgima_entries_keep(entries, entry->ima.bytes, entry->ima.length);
+	if (!entry->path || (entry->ima.length && !entry->ima.bytes))
+		return pkgima_fail(error, -ENOMEM, "no memory for its files");
+	return 0;
+}
+
+static bool is_installed(rpmfiles files, int index)
+{
+	rpmfileState state = rpmfilesFState(files, index);
+
+	return state == RPMFILE_STATE_MISSING || RPMFILE_IS_INSTALLED(state);
+}
+
+int pkgima_rpm_entries(rpmfiles files, struct pkgima_entries *entries, int **ret_indices, struct pkgima_error *error)
+{
+	int count = (int)rpmfilesFC(files), r = 0;
+	cleanup_free int *indices = calloc((size_t)count + 1, sizeof(*indices));
+	const char *problem = count ? pkgima_rpm_digest_problem(files) : NULL;
+	size_t start = entries->count;
+
+	if (!indices)
+		return pkgima_fail(error, -ENOMEM, "no memory for its files");
+	for (int i = 0; i < count && r == 0; i++) {
+		if (!pkgima_rpm_is_signable(files, i) || !is_installed(files, i))
+			continue;
+		if (problem)
+			return pkgima_fail(error, -EINVAL, "%s", problem);
+		indices[entries->count - start] = i;
+		r = add_entry(files, i, entries, error);
+	}
+	if (r < 0)
+		return r;
+	if (ret_indices)
+		*ret_indices = pkgima_steal_pointer(&indices);
+	return 0;
+}

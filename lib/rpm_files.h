@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PKGIMA_RPM_FILES_H
+#define PKGIMA_RPM_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <rpm/rpmfiles.h>
+
+#include "entry.h"
+#include "error.h"
+
+/*
+ * The border to librpm's file info sets, whether they come from a package, the rpmdb or a transaction: its integers
+ * become ours here, checked for their range. Formats: rpm's lib/rpmfi.c and docs/manual/tags.md.
+ */
+
+/* Why an rpm's digests cannot be signed; NULL: they can. A text that lasts. */
+const char *pkgima_rpm_digest_problem(rpmfiles files);
+
+/*
+ * Has file @index of @files content that can carry a signature: a regular file that is part of the package (no %ghost),
+ * with a digest?
+ */
+bool pkgima_rpm_is_signable(rpmfiles files, int index);
+
+/*
+ * One signable file as an entry, but for its path, which stays NULL. The digest is copied, ima.bytes belongs to @files
+ * (NULL: the header has none for it, or the 9 zero bytes that stand for none). uid and gid are 0: an rpm has names.
+ */
+void pkgima_rpm_entry(rpmfiles files, int index, struct pkgima_entry *ret_entry);
+
+/*
+ * Adds an entry for every signable file; those of the rpmdb that the state NORMAL or NETSHARED says are installed
+ * (a package's have no state). All memory is that of @entries. *@ret_indices (may be NULL) gets the file's index for each
+ * entry, the caller's to be freed. -EINVAL: a path that is not plain, or no digest algorithm that is handled.
+ */
+int pkgima_rpm_entries(rpmfiles files, struct pkgima_entries *entries, int **ret_indices, struct pkgima_error *error);
+
+#endif
