@@ -7,7 +7,7 @@
 
 #include "../lib/check.h"
 #include "../lib/escape.h"
-#include "../lib/manifest.h"
+#include "../lib/package.h"
 #include "../lib/signature.h"
 #include "cli.h"
 
@@ -85,36 +85,30 @@ static void print_entry(const struct pkgima_entry *entry, const struct shown *sh
 static int show_package(const struct cli_command *command, const char *path, const char *name,
 			struct json_object *documents)
 {
+	cleanup_package_info struct pkgima_package_info info = { 0 };
 	cleanup_entries struct pkgima_entries entries = { 0 };
-	cleanup_control struct pkgima_control control = { 0 };
-	cleanup_deb struct pkgima_deb *deb = NULL;
-	const struct pkgima_control_file *manifest;
+	cleanup_package struct pkgima_package package = { 0 };
 	struct json_object *list = NULL;
 	struct pkgima_error error;
+	bool manifest = false;
 	int r;
 
-	r = pkgima_deb_open(path, &deb, &error);
+	r = pkgima_package_open(path, &package, &error);
 	if (r == 0)
-		r = pkgima_deb_read_control(deb, &control, &error);
-	manifest = r == 0 ? pkgima_control_find(&control, PKGIMA_MANIFEST_NAME) : NULL;
-	if (manifest)
-		r = pkgima_manifest_parse(manifest->content, manifest->length, &entries, &error);
+		r = package.format->read(package.file, &info, &entries, &manifest, &error);
 	if (r < 0) {
 		cli_message(command, "%s: %s", name, error.text);
 		return CLI_FAILED;
 	}
 	if (documents) {
 		struct json_object *document = json_object_new_object();
-		cleanup_free char *package = pkgima_control_field(&control, "Package");
-		cleanup_free char *version = pkgima_control_field(&control, "Version");
-		cleanup_free char *architecture = pkgima_control_field(&control, "Architecture");
 
 		list = json_object_new_array();
 		json_object_object_add(document, "file", json_object_new_string(name));
-		json_object_object_add(document, "package", cli_json_name(package ? package : ""));
-		json_object_object_add(document, "version", cli_json_name(version ? version : ""));
-		json_object_object_add(document, "architecture", cli_json_name(architecture ? architecture : ""));
-		json_object_object_add(document, "manifest", json_object_new_boolean(manifest != NULL));
+		json_object_object_add(document, "package", cli_json_name(info.name ? info.name : ""));
+		json_object_object_add(document, "version", cli_json_name(info.version ? info.version : ""));
+		json_object_object_add(document, "architecture", cli_json_name(info.architecture ? info.architecture : ""));
+		json_object_object_add(document, "manifest", json_object_new_boolean(manifest));
 		json_object_object_add(document, "entries", list);
 		json_object_array_add(documents, document);
 	} else {
@@ -182,7 +176,7 @@ static int show(const struct cli_command *command, const char *path, struct json
 		cli_message(command, "%s: cannot open it: %s", name, strerror(errno));
 		return CLI_FAILED;
 	}
-	if (pkgima_deb_probe(fd))
+	if (pkgima_package_probe(fd))
 		return show_package(command, path, name, documents);
 	return show_file(command, fd, name, documents);
 }
@@ -232,8 +226,8 @@ const struct cli_command cmd_show = {
 	.name = "show",
 	.summary = "show the entries of a package, or a file's security.ima",
 	.help = "Usage: pkgima show [--json] PACKAGE|FILE...\n"
-		"Shows the entries of a .deb's manifest: type, digest, key id and path; of any other\n"
-		"file what its security.ima holds. Nothing is verified. Exit status 1 when there is\n"
+		"Shows the entries of a package's manifest: type, digest, key id and path; of any\n"
+		"other file what its security.ima holds. Nothing is verified. Exit status 1 when there is\n"
 		"no manifest, or no security.ima.\n\n"
 		"  --json      print one JSON document\n"
 		"  -h, --help  show this\n",

@@ -85,6 +85,7 @@ static int check_arguments(struct sign_settings *settings, const struct argument
 		return cli_usage(command, "--key and --cert are needed");
 	if (arguments->hash && !pkgima_hash_from_name(arguments->hash, strlen(arguments->hash), &settings->hash))
 		return cli_usage(command, "--hash takes sha256, sha384 or sha512");
+	settings->hash_given = arguments->hash != NULL;
 	if (arguments->from && strcmp(arguments->from, "-") != 0)
 		return cli_usage(command, "--from takes -, for standard input");
 	if (arguments->xattr && (settings->out || arguments->in_place || arguments->from))
@@ -162,12 +163,12 @@ const struct cli_command cmd_sign = {
 	.help = "Usage: pkgima sign --key KEY --cert CERT [OPTION...] (--out DIR | --in-place)\n"
 		"                   [--from -] PACKAGE|DIR...\n"
 		"       pkgima sign --xattr --key KEY --cert CERT [--hash HASH] [-j N] [-r] FILE...\n"
-		"Signs every file and maintainer script of .deb packages, or sets security.ima of\n"
-		"files. Every signature is verified with the certificate before it is written.\n"
-		"A folder means all .deb files below it.\n\n"
+		"Signs every file and maintainer script of .deb packages, every file of .rpm\n"
+		"packages, or sets security.ima of files. Every signature is verified with the\n"
+		"certificate before it is written. A folder means all packages below it.\n\n"
 		"  --key KEY      private key, a PEM file\n"
 		"  --cert CERT    its certificate, DER or PEM; one that no kernel would take is refused\n"
-		"  --hash HASH    sha256 (default), sha384 or sha512\n"
+		"  --hash HASH    sha256 (default), sha384 or sha512; of an .rpm, rpmbuild has chosen\n"
 		"  --out DIR      write the signed packages there; folders keep their structure\n"
 		"  --in-place     replace the packages\n"
 		"  --from -       read names of packages from standard input, one a line\n"

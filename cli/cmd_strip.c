@@ -2,26 +2,26 @@
 #include <stdlib.h>
 
 #include "../lib/io.h"
-#include "../lib/signing/deb.h"
+#include "../lib/signing/package.h"
 #include "cli.h"
 
 static int strip_package(const struct cli_command *command, const char *path)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
-	cleanup_deb struct pkgima_deb *deb = NULL;
+	cleanup_package struct pkgima_package package = { 0 };
 	cleanup_free char *name = cli_printable(path);
 	struct pkgima_error error;
 	bool had_manifest = false;
 	struct stat st;
 	int r;
 
-	r = pkgima_deb_open(path, &deb, &error);
+	r = pkgima_package_open(path, &package, &error);
 	if (r == 0)
-		r = fstat(deb->fd, &st) < 0 ? pkgima_fail_errno(&error, "cannot read it") : 0;
+		r = fstat(package.format->descriptor(package.file), &st) < 0 ? pkgima_fail_errno(&error, "cannot read it") : 0;
 	if (r == 0)
 		r = pkgima_output_open(path, st.st_mode & 0777, &output, &error);
 	if (r == 0)
-		r = pkgima_deb_strip(deb, &output, &had_manifest, &error);
+		r = pkgima_package_strip(&package, &output, &had_manifest, &error);
 	if (r == 0 && had_manifest)
 		r = pkgima_output_commit(&output, true, &error);
 	if (r < 0) {
@@ -70,7 +70,7 @@ const struct cli_command cmd_strip = {
 	.name = "strip",
 	.summary = "remove the manifest from packages",
 	.help = "Usage: pkgima strip --in-place PACKAGE...\n"
-		"Removes the manifest, and with it all signatures, from .deb packages.\n\n"
+		"Removes the manifest, and with it all signatures, from packages, .deb or .rpm.\n\n"
 		"  --in-place  replace the package (must be given: there is no other way yet)\n"
 		"  -h, --help  show this\n",
 	.run = run,

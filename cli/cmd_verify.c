@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "../lib/beneath.h"
+#include "../lib/package.h"
 #include "../lib/signature.h"
 #include "cli.h"
 
@@ -54,21 +55,25 @@ static void print_findings(const char *name, const struct pkgima_package_check *
 static int verify_package(const struct settings *settings, const char *path)
 {
 	cleanup_package_check struct pkgima_package_check check = { 0 };
-	cleanup_deb struct pkgima_deb *deb = NULL;
+	cleanup_package struct pkgima_package package = { 0 };
 	cleanup_free char *name = cli_printable(path);
 	struct pkgima_error error;
 	bool has_manifest = false;
 	const char *verdict = "ok";
+	char remark[256];
 	size_t bad = 0;
 	int r;
 
-	r = pkgima_deb_open(path, &deb, &error);
+	r = pkgima_package_open(path, &package, &error);
 	if (r == 0)
-		r = pkgima_deb_check(deb, settings->trust, settings->payload, 0, &check, &has_manifest, &error);
+		r = package.format->check(package.file, settings->trust, settings->payload, 0, &check, &has_manifest,
+					  &error);
 	if (r < 0) {
 		cli_message(settings->command, "%s: %s", name, error.text);
 		return CLI_FAILED;
 	}
+	if (package.format->remark && package.format->remark(package.file, remark, sizeof(remark)))
+		cli_message(settings->command, "warning: %s: %s", name, remark);
 	for (size_t i = 0; i < check.entries.count; i++) {
 		if (check.results[i].verdict == PKGIMA_VERDICT_OK)
 			continue;
@@ -163,8 +168,8 @@ const struct cli_command cmd_verify = {
 	.name = "verify",
 	.summary = "verify the signatures in packages; nothing is installed",
 	.help = "Usage: pkgima verify [--certs DIR|FILE]... [--payload] [--json] PACKAGE...\n"
-		"Verifies every signature of .deb packages, and that their maintainer scripts are\n"
-		"what was signed. Exit status 1 when one is not ok, or a package has no manifest.\n\n"
+		"Verifies every signature of packages, .deb or .rpm, and that the maintainer scripts\n"
+		"of a .deb are what was signed. Exit status 1 when one is not ok, or a package has no manifest.\n\n"
 		"  --certs DIR|FILE  verify with these certificates, not /etc/keys/ima\n"
 		"  --payload         unpack the files too: each must be what was signed\n"
 		"  --json            print one JSON document\n"

@@ -9,6 +9,7 @@ struct sign_settings {
 	const struct cli_command *command;
 	struct pkgima_signer *signer;
 	enum pkgima_hash hash;
+	bool hash_given;          /* and not just the default */
 	unsigned int threads;     /* 0: all cores */
 	const char *out;          /* folder, or NULL: in place */
 	bool recursive;           /* of --xattr */

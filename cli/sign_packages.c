@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "../lib/io.h"
-#include "../lib/signing/deb.h"
+#include "../lib/signing/package.h"
 #include "sign.h"
 
 static void failed(struct sign_settings *settings, const char *path, const char *reason)
@@ -25,6 +25,12 @@ static bool has_suffix(const char *name, const char *suffix)
 	return length > size && !strcmp(name + length - size, suffix);
 }
 
+/* Source packages lie in the same folders, and have nothing to sign. */
+static bool is_source(const char *name)
+{
+	return has_suffix(name, ".src.rpm") || has_suffix(name, ".nosrc.rpm");
+}
+
 /* Makes the folders that lead to @path, the file itself not. */
 static int make_folders(char *path)
 {
@@ -40,26 +46,32 @@ static int make_folders(char *path)
 	return 0;
 }
 
-static int sign_deb(struct sign_settings *settings, const char *path, const char *target, size_t *ret_files,
+static int sign_file(struct sign_settings *settings, const char *path, const char *target, size_t *ret_files,
 		    struct pkgima_error *error)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
-	cleanup_deb struct pkgima_deb *deb = NULL;
+	cleanup_package struct pkgima_package package = { 0 };
+	const char *broken;
 	struct stat st;
 	int r;
 
-	r = pkgima_deb_open(path, &deb, error);
+	r = pkgima_package_open(path, &package, error);
 	if (r < 0)
 		return r;
-	if (fstat(deb->fd, &st) < 0)
+	if (fstat(package.format->descriptor(package.file), &st) < 0)
 		return pkgima_fail_errno(error, "cannot read it");
 	r = pkgima_output_open(target, st.st_mode & 0777, &output, error);
 	if (r == 0)
-		r = pkgima_deb_sign(deb, settings->signer, settings->hash, settings->threads, &output, ret_files, error);
+		r = pkgima_package_sign(&package, settings->signer, settings->hash_given ? &settings->hash : NULL,
+					settings->threads, &output, ret_files, error);
 	if (r == 0)
 		r = pkgima_output_commit(&output, true, error);
-	if (r == 0 && pkgima_deb_has_openpgp(deb))
-		cli_message(settings->command, "warning: %s: its debsigs signature has to be made anew", deb->name);
+	broken = r == 0 ? pkgima_package_broken_by_signing(&package) : NULL;
+	if (broken) {
+		cleanup_free char *name = cli_printable(path);
+
+		cli_message(settings->command, "warning: %s: %s", name, broken);
+	}
 	return r;
 }
 
@@ -72,8 +84,8 @@ static void sign_package(struct sign_settings *settings, const char *path, const
 	size_t files = 0;
 	int r;
 
-	if (!has_suffix(path, ".deb")) {
-		failed(settings, path, "only .deb packages can be signed");
+	if (!pkgima_package_by_name(path)) {
+		failed(settings, path, "only .deb and .rpm packages can be signed");
 		return;
 	}
 	if (settings->out ? asprintf(&target, "%s/%s", settings->out, relative) < 0 : !(target = strdup(path))) {
@@ -87,7 +99,7 @@ static void sign_package(struct sign_settings *settings, const char *path, const
 	if (cli_progress_due(&settings->progress))
 		cli_progress_show(&settings->progress, "%zu packages, %zu files signed; now %s", settings->packages,
 				  settings->files, name);
-	r = sign_deb(settings, path, target, &files, &error);
+	r = sign_file(settings, path, target, &files, &error);
 	pkgima_signer_reset(settings->signer);
 	if (r < 0) {
 		failed(settings, path, error.text);
@@ -133,7 +145,7 @@ static void sign_tree(struct sign_settings *settings, const char *path)
 		const char *relative = file->fts_path + strlen(path);
 
 		relative += strspn(relative, "/");
-		if (file->fts_info == FTS_F && has_suffix(file->fts_name, ".deb"))
+		if (file->fts_info == FTS_F && pkgima_package_by_name(file->fts_name) && !is_source(file->fts_name))
 			sign_package(settings, file->fts_path, relative);
 		else if (file->fts_info == FTS_DNR || file->fts_info == FTS_ERR || file->fts_info == FTS_NS)
 			failed(settings, file->fts_path, strerror(file->fts_errno));

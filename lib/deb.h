@@ -8,9 +8,9 @@
 #include "cleanup.h"
 #include "control.h"
 #include "entry.h"
+#include "package_check.h"
 #include "tar.h"
 #include "trust.h"
-#include "verify.h"
 
 /* A .deb that is read: deb(5). */
 struct pkgima_deb {
@@ -44,14 +44,6 @@ int pkgima_deb_next_control(struct pkgima_tar *tar, struct pkgima_tar_member *me
 
 /* Reads what is wanted of the control member; a file that is there twice or is no regular one is -EINVAL. */
 int pkgima_deb_read_control(const struct pkgima_deb *deb, struct pkgima_control *control, struct pkgima_error *error);
-
-/* What is found out about a package before it is installed. */
-struct pkgima_package_check {
-	struct pkgima_entries entries;  /* of its manifest, then those that are in the package but not in the manifest */
-	struct pkgima_result *results;  /* one for each entry; owned */
-};
-void pkgima_package_check_free(struct pkgima_package_check *check);
-#define cleanup_package_check __attribute__((cleanup(pkgima_package_check_free)))
 
 /*
  * Verifies the manifest of a package: every signature, every maintainer script's content, and with @payload every

@@ -7,13 +7,6 @@
 #include "deb.h"
 #include "manifest.h"
 
-void pkgima_package_check_free(struct pkgima_package_check *check)
-{
-	pkgima_entries_free(&check->entries);
-	free(check->results);
-	check->results = NULL;
-}
-
 /* Bytes of the paths of files without a signature: a small archive could have very many. */
 #define UNSIGNED_PATHS_MAX ((size_t)64 * 1024 * 1024)
 

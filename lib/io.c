@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/sendfile.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "escape.h"
+
+/* What one call copies: so that a signal is answered. */
+#define COPY_SIZE ((size_t)256 * 1024)
 
 int pkgima_write_all(int fd, const void *data, size_t length)
 {
@@ -65,6 +69,22 @@ ssize_t pkgima_pread_all(int fd, void *data, size_t length, off_t offset)
 		got += (size_t)n;
 	}
 	return (ssize_t)got;
+}
+
+int pkgima_copy_bytes(int from, off_t offset, uint64_t length, int to, struct pkgima_error *error)
+{
+	while (length > 0) {
+		ssize_t n = sendfile(to, from, &offset, length < COPY_SIZE ? (size_t)length : COPY_SIZE);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return pkgima_fail_errno(error, "cannot write");
+		if (n == 0)
+			return pkgima_fail(error, -EIO, "it became shorter while it was read");
+		length -= (uint64_t)n;
+	}
+	return 0;
 }
 
 int pkgima_read_file(int fd, const char *name, size_t max, uint8_t **ret_data, size_t *ret_length,

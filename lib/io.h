@@ -17,6 +17,11 @@ ssize_t pkgima_read_all(int fd, void *data, size_t length);
 ssize_t pkgima_pread_all(int fd, void *data, size_t length, off_t offset);
 
 /*
+ * Copies @length bytes of @from, from @offset on, to where @to stands: inside the kernel. -EIO when @from is shorter.
+ */
+int pkgima_copy_bytes(int from, off_t offset, uint64_t length, int to, struct pkgima_error *error);
+
+/*
  * Reads the regular file behind @fd, of at most @max bytes, from its start. *@ret_data is the caller's, to be freed; one
  * NUL byte stands behind its *@ret_length bytes. -EFBIG when it is larger, -EINVAL when it is no regular file.
  * @name is what the message calls the file (escaped by the caller).

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -14,7 +13,6 @@
 #include "../manifest.h"
 #include "deb.h"
 
-#define COPY_SIZE ((size_t)256 * 1024)
 /* Of zlib. Higher ones gain nothing on signatures, which do not compress. */
 #define GZIP_LEVEL "6"
 
@@ -174,22 +172,6 @@ static int write_bytes(int fd, const void *bytes, size_t length, struct pkgima_e
 	return r < 0 ? pkgima_fail(error, r, "cannot write: %s", strerror(-r)) : 0;
 }
 
-static int copy_bytes(int from, off_t offset, uint64_t length, int to, struct pkgima_error *error)
-{
-	while (length > 0) {
-		ssize_t n = sendfile(to, from, &offset, length < COPY_SIZE ? (size_t)length : COPY_SIZE);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return pkgima_fail_errno(error, "cannot write");
-		if (n == 0)
-			return pkgima_fail(error, -EIO, "it became shorter while it was read");
-		length -= (uint64_t)n;
-	}
-	return 0;
-}
-
 static int write_padding(int fd, uint64_t size, struct pkgima_error *error)
 {
 	return size & 1 ? write_bytes(fd, "\n", 1, error) : 0;
@@ -232,7 +214,7 @@ int pkgima_deb_write(const struct pkgima_deb *deb, const struct pkgima_entries *
 		}
 		r = write_bytes(fd, member->header, sizeof(member->header), error);
 		if (r == 0)
-			r = copy_bytes(deb->fd, member->offset, member->size, fd, error);
+			r = pkgima_copy_bytes(deb->fd, member->offset, member->size, fd, error);
 		if (r == 0)
 			r = write_padding(fd, member->size, error);
 	}
