@@ -8,6 +8,9 @@ bindir ?= $(prefix)/bin
 libexecdir ?= $(prefix)/libexec
 mandir ?= $(prefix)/share/man
 completionsdir ?= $(prefix)/share/bash-completion/completions
+# Where the rpm of this system looks for plugins and macros; below another prefix than /usr it does not look.
+rpmplugindir ?= $(or $(if $(filter /usr,$(prefix)),$(shell rpm --eval '%{__plugindir}' 2>/dev/null)),$(prefix)/lib/rpm-plugins)
+rpmmacrosdir ?= $(prefix)/lib/rpm/macros.d
 DESTDIR ?=
 
 # Where everything built goes.
@@ -29,6 +32,10 @@ BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPKGIMA_VERSION='
 	-Wall -Wextra -Wvla -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror) \
 	-fvisibility=hidden -fPIC -ffunction-sections -fdata-sections \
 	$(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+# Which of rpm's plugin interfaces: nofd, fd or header; empty: as headers and version say. See rpm-plugin/abi.h.
+RPM_PLUGIN_ABI ?=
+PLUGIN_FLAGS := -DPKGIMA_RPM_VERSION=$(shell $(PKG_CONFIG) --modversion rpm | awk -F. '{ print 100 * $$1 + $$2 }') \
+	$(if $(RPM_PLUGIN_ABI),-DRPM_PLUGIN_ABI=ABI_$(RPM_PLUGIN_ABI))
 LINK_FLAGS := -pthread -Wl,--gc-sections -Wl,--as-needed
 
 # The library; what signs is an archive of its own, linked into the command only.
@@ -40,6 +47,7 @@ HOOK_SOURCES := $(wildcard dpkg-hook/*.c)
 TRIGGER_SOURCES := $(addprefix dpkg-hook/,trigger.c stamp.c)
 APT_HOOK_SOURCES := $(addprefix dpkg-hook/,apt_hook.c apt_run.c say.c)
 BACKEND_SOURCES := $(addprefix dpkg-hook/,backend.c backend_control.c backend_data.c backend_static.c place.c say.c tar_stream.c)
+PLUGIN_SOURCES := $(wildcard rpm-plugin/*.c)
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -49,10 +57,11 @@ CLI_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 BACKEND_STATIC ?= -static-pie -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname -Wl,-Bstatic
 BACKEND_LIBS = $(shell $(PKG_CONFIG) $(if $(BACKEND_STATIC),--static) --libs libcrypto inih)
 HOOK_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih)
+PLUGIN_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih rpm)
 
 LIB := $(O)/libpkgima.a
 SIGNING := $(O)/libpkgima-signing.a
-PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger $(O)/dpkg-ima-backend $(O)/dpkg-ima-apt-hook
+PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger $(O)/dpkg-ima-backend $(O)/dpkg-ima-apt-hook $(O)/pkgima.so
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(O)/%)
 # What the unit tests share: linked where it is used.
 SUPPORT := $(O)/tests/unit/libsupport.a
@@ -76,12 +85,13 @@ all: $(PROGRAMS)
 FLAGS_STAMP := $(O)/flags
 $(FLAGS_STAMP): FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)echo '$(subst ','\'',$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' > $@
+	$(Q)echo '$(subst ','\'',$(CC) $(BASE_FLAGS) $(PLUGIN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(BASE_FLAGS) $(PLUGIN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' > $@
 .PHONY: FORCE
 FORCE:
 
 $(O)/tests/%.o: INCLUDES := -Ilib
+$(O)/rpm-plugin/%.o: INCLUDES := $(PLUGIN_FLAGS)
 $(O)/%.o: %.c $(FLAGS_STAMP)
 	$(Q)mkdir -p $(@D)
 	$(say) CC $@
@@ -110,6 +120,11 @@ $(O)/dpkg-ima-backend: $(BACKEND_SOURCES:%.c=$(O)/%.o) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) $(BACKEND_STATIC) -o $@ $^ $(BACKEND_LIBS)
 
+# Nothing but pkgima_hooks is seen from outside.
+$(O)/pkgima.so: $(PLUGIN_SOURCES:%.c=$(O)/%.o) $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^ $(PLUGIN_LIBS)
+
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS) -lcmocka
@@ -135,6 +150,8 @@ install: all
 	install -D -m 755 $(O)/dpkg-ima-trigger $(DESTDIR)$(libexecdir)/dpkg-ima/trigger
 	install -D -m 755 $(O)/dpkg-ima-apt-hook $(DESTDIR)$(libexecdir)/dpkg-ima/apt-hook
 	install -D -m 755 $(O)/dpkg-ima-backend $(DESTDIR)$(libexecdir)/dpkg-ima/bin/dpkg-deb
+	install -D -m 644 $(O)/pkgima.so $(DESTDIR)$(rpmplugindir)/pkgima.so
+	install -D -m 644 rpm-plugin/macros.transaction_pkgima $(DESTDIR)$(rpmmacrosdir)/macros.transaction_pkgima
 	install -D -m 644 completion/pkgima.bash $(DESTDIR)$(completionsdir)/pkgima
 	set -e; for page in $(MANPAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
@@ -143,6 +160,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/pkgima $(DESTDIR)$(completionsdir)/pkgima
 	rm -f $(addprefix $(DESTDIR)$(libexecdir)/dpkg-ima/,trigger apt-hook bin/dpkg-deb)
+	rm -f $(DESTDIR)$(rpmplugindir)/pkgima.so $(DESTDIR)$(rpmmacrosdir)/macros.transaction_pkgima
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima/bin
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima
@@ -190,9 +208,9 @@ sanitize:
 
 .PHONY: analyze print-flags
 print-flags:
-	@printf '%s\n' $(BASE_FLAGS)
+	@printf '%s\n' $(BASE_FLAGS) $(PLUGIN_FLAGS)
 analyze:
-	tools/analyze $(CLI_SOURCES) $(LIB_SOURCES) $(SIGNING_SOURCES) $(HOOK_SOURCES)
+	tools/analyze $(CLI_SOURCES) $(LIB_SOURCES) $(SIGNING_SOURCES) $(HOOK_SOURCES) $(PLUGIN_SOURCES)
 
 # Fuzzers, FUZZ_SECONDS each; what they find stays in tests/data.
 FUZZ_SECONDS ?= 60
@@ -218,3 +236,4 @@ help:
 	@echo '         check          all tests: check-unit check-package check-kernel'
 	@echo '         sanitize analyze fuzz bench'
 	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60'
+	@echo '           rpmplugindir rpmmacrosdir RPM_PLUGIN_ABI=nofd|fd|header'

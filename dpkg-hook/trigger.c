@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/crypto.h>
 
 #include "../lib/apply.h"
 #include "../lib/beneath.h"
 #include "../lib/escape.h"
-#include "../lib/keyring.h"
+#include "../lib/system_keys.h"
 #include "stamp.h"
 
 struct session {
@@ -147,11 +146,10 @@ static int apply_new(int root_fd, const struct pkgima_dpkg *dpkg, bool all, bool
 	return stamp_write(root_fd, work.packages, work.outcomes, work.count, error);
 }
 
-static void report_key(void *context, const struct pkgima_certificate *certificate, int result,
-		       const struct pkgima_error *error)
+static void report_key(void *context, const struct pkgima_keyring *keyring,
+		       const struct pkgima_certificate *certificate, int result, const struct pkgima_error *error)
 {
-	const struct pkgima_keyring *keyring = context;
-
+	(void)context;
 	if (result < 0)
 		fprintf(stderr, "dpkg-ima: %s: not loaded into %s: %s\n", certificate->source, keyring->name,
 			error->text);
@@ -160,41 +158,10 @@ static void report_key(void *context, const struct pkgima_certificate *certifica
 			keyring->name);
 }
 
-/*
- * In a chroot the trust store is not that of the running system, and its keys are nothing to this kernel. Nor are they
- * in a container, whose first process may well have this root: only the first process of all tells.
- */
-static bool is_running_system(int root_fd)
-{
-	static const char first_namespace[] = "pid:[4026531836]"; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
-	char namespace[64] = "";
-	struct stat root, first;
-
-	if (readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1) < 0 || strcmp(namespace, first_namespace) != 0)
-		return false;
-	return fstat(root_fd, &root) == 0 && stat("/proc/1/root/.", &first) == 0 && root.st_dev == first.st_dev &&
-	       root.st_ino == first.st_ino;
-}
-
 static void load_keys(int root_fd, const struct pkgima_dpkg *dpkg, struct pkgima_error *error)
 {
-	cleanup_trust struct pkgima_trust *trust = pkgima_trust_new();
-	struct pkgima_keyring keyring;
-	int r;
-
-	if (!is_running_system(root_fd))
-		return;
-	r = pkgima_keyring_find(&keyring, error);
-	if (r == -ENOENT)
-		return;
-	if (r == 0 && !trust)
-		r = pkgima_fail(error, -ENOMEM, "no memory for the trust store");
-	if (r == 0)
-		r = pkgima_trust_load(trust, root_fd, pkgima_dpkg_owns, (void *)dpkg, error);
-	if (r == 0)
-		/* What the kernel refuses is reported one by one, and no reason to leave signatures out. */
-		pkgima_keyring_load(&keyring, trust, report_key, &keyring, NULL);
-	else
+	/* No reason to leave signatures out. */
+	if (pkgima_system_load_keys(root_fd, pkgima_dpkg_owns, (void *)dpkg, report_key, NULL, error) < 0)
 		say(error->text);
 }
 
