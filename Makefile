@@ -89,7 +89,7 @@ $(O)/%.o: %.c $(FLAGS_STAMP)
 
 $(LIB): $(LIB_SOURCES:%.c=$(O)/%.o)
 $(SIGNING): $(SIGNING_SOURCES:%.c=$(O)/%.o)
-$(SUPPORT): $(O)/tests/unit/support.o $(O)/tests/unit/recipe.o
+$(SUPPORT): $(O)/tests/unit/support.o $(O)/tests/unit/recipe.o $(O)/tests/unit/rpm_maker.o
 $(LIB) $(SIGNING) $(SUPPORT):
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
