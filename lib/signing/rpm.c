@@ -202,7 +202,7 @@ int pkgima_rpm_sign(const struct pkgima_rpm *rpm, struct pkgima_signer *signer, 
 {
 	cleanup_entries struct pkgima_entries entries = { 0 };
 	cleanup_free int *file_of = NULL;
-	unsigned int original;
+	unsigned int original = 0;
 	Header header = NULL;
 	int r;
 
@@ -234,7 +234,7 @@ int pkgima_rpm_strip(const struct pkgima_rpm *rpm, struct pkgima_output *output,
 		     struct pkgima_error *error)
 {
 	const struct pkgima_entries none = { 0 };
-	unsigned int original;
+	unsigned int original = 0;
 	Header header = NULL;
 	int r;
 

@@ -4,7 +4,6 @@
 set -eu
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PKGIMA=$(realpath "${PKGIMA:-$TOP/build/pkgima}")
-TRIGGER=${PKGIMA%/*}/dpkg-ima-trigger
 PATH=$PATH:/usr/sbin:/sbin
 RUNS=${RUNS:-7}
 export LC_ALL=C
