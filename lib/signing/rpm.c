@@ -139,7 +139,7 @@ static int read_back(const struct pkgima_output *output, const struct pkgima_ent
 /* Signs; entries that share a digest share the value. */
 static int sign_entries(struct pkgima_entries *entries, struct pkgima_signer *signer, struct pkgima_error *error)
 {
-	cleanup_free const struct pkgima_value **values = calloc(entries->count + 1, sizeof(*values));
+	cleanup_free const struct pkgima_value **values = calloc(entries->count + 1, sizeof(const struct pkgima_value *));
 	int r = 0;
 
 	if (!values)
