@@ -99,7 +99,7 @@ $(O)/%.o: %.c $(FLAGS_STAMP)
 
 $(LIB): $(LIB_SOURCES:%.c=$(O)/%.o)
 $(SIGNING): $(SIGNING_SOURCES:%.c=$(O)/%.o)
-$(SUPPORT): $(O)/tests/unit/support.o $(O)/tests/unit/recipe.o
+$(SUPPORT): $(O)/tests/unit/support.o $(O)/tests/unit/recipe.o $(O)/tests/unit/rpm_maker.o
 $(LIB) $(SIGNING) $(SUPPORT):
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
@@ -221,7 +221,8 @@ fuzz:
 
 .PHONY: bench
 bench: all
-	$(TEST_ENV) tests/bench/run
+	$(TEST_ENV) tests/bench/deb
+	$(TEST_ENV) tests/bench/rpm
 
 .PHONY: demo
 demo:

@@ -41,28 +41,43 @@ bool pkgima_rpm_probe(int fd)
 	       !memcmp(bytes, lead_magic, sizeof(lead_magic));
 }
 
-/* What stands before the header. librpm checks the rest of it. */
+/*
+ * Where the header at @offset ends, by its counts of entries (16 bytes each) and of bytes of data: that it is no more than
+ * the file has, before librpm takes memory for it. 0: it is.
+ */
+static uint64_t header_end(const struct pkgima_rpm *rpm, uint64_t offset)
+{
+	uint8_t intro[PKGIMA_RPM_INTRO];
+	uint32_t counts[2];
+	uint64_t end;
+
+	if (pkgima_pread_all(rpm->fd, intro, sizeof(intro), (off_t)offset) != sizeof(intro) ||
+	    memcmp(intro, header_magic, sizeof(header_magic)) != 0)
+		return 0;
+	memcpy(counts, intro + sizeof(header_magic), sizeof(counts));
+	end = offset + sizeof(intro) + (uint64_t)be32toh(counts[0]) * 16 + be32toh(counts[1]);
+	return end <= (uint64_t)rpm->size ? end : 0;
+}
+
+/* What stands before the header, and how long that is. librpm checks the rest of it. */
 static int check_start(struct pkgima_rpm *rpm, struct pkgima_error *error)
 {
-	uint8_t start[PKGIMA_RPM_LEAD + PKGIMA_RPM_INTRO];
-	uint32_t counts[2];
-	uint64_t size;
+	uint8_t lead[PKGIMA_RPM_LEAD];
+	uint64_t end;
 
-	if (pkgima_pread_all(rpm->fd, start, sizeof(start), 0) != sizeof(start))
+	if (pkgima_pread_all(rpm->fd, lead, sizeof(lead), 0) != sizeof(lead))
 		return pkgima_fail(error, -EINVAL, "it is too short for an .rpm");
-	if (memcmp(start, lead_magic, sizeof(lead_magic)) != 0)
+	if (memcmp(lead, lead_magic, sizeof(lead_magic)) != 0)
 		return pkgima_fail(error, -EINVAL, "it is no .rpm");
-	if (start[LEAD_TYPE_OFFSET] != 0 || start[LEAD_TYPE_OFFSET + 1] != LEAD_TYPE_HEADER)
+	if (lead[LEAD_TYPE_OFFSET] != 0 || lead[LEAD_TYPE_OFFSET + 1] != LEAD_TYPE_HEADER)
 		return pkgima_fail(error, -EINVAL, "it has no signature header, as packages of rpm before version 3");
-	if (memcmp(start + PKGIMA_RPM_LEAD, header_magic, sizeof(header_magic)) != 0)
-		return pkgima_fail(error, -EINVAL, "its signature header does not begin as one");
-	memcpy(counts, start + PKGIMA_RPM_LEAD + sizeof(header_magic), sizeof(counts));
-	/* Entries of 16 bytes, then data. */
-	size = PKGIMA_RPM_INTRO + (uint64_t)be32toh(counts[0]) * 16 + be32toh(counts[1]);
-	size = (size + 7) / 8 * 8;
-	if (size > (uint64_t)rpm->size - PKGIMA_RPM_LEAD)
-		return pkgima_fail(error, -EINVAL, "it ends before its signature header does");
-	rpm->header_start = (off_t)(PKGIMA_RPM_LEAD + size);
+	end = header_end(rpm, PKGIMA_RPM_LEAD);
+	if (!end)
+		return pkgima_fail(error, -EINVAL, "its signature header is malformed, or cut off");
+	/* Padded to a multiple of 8, counted from its own begin: the lead is one too. */
+	rpm->header_start = (off_t)((end + 7) / 8 * 8);
+	if (!header_end(rpm, (uint64_t)rpm->header_start))
+		return pkgima_fail(error, -EINVAL, "its header is malformed, or cut off");
 	return 0;
 }
 

@@ -34,8 +34,9 @@ int pkgima_signature_parse(const uint8_t *value, size_t length, struct pkgima_si
 	if (!pkgima_hash_from_number(header.hash_algo, &hash))
 		return pkgima_fail(error, -EINVAL, "hash algorithm %u is not handled", header.hash_algo);
 	if (be16toh(header.sig_size) != length - sizeof(header))
-		return pkgima_fail(error, -EINVAL, "its header says %u bytes, %zu follow", be16toh(header.sig_size),
-				   length - sizeof(header));
+		return pkgima_fail(error, -EINVAL, "its header says %u bytes, %zu follow%s", be16toh(header.sig_size),
+				   length - sizeof(header), le16toh(header.sig_size) == length - sizeof(header) ?
+				   ": the length's bytes are in the wrong order" : "");
 	*ret_signature = (struct pkgima_signature){
 		.type = header.type,
 		.version = header.version,

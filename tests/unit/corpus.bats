@@ -44,3 +44,7 @@ replay() { # NAME
 @test "dpkg" {
 	replay dpkg
 }
+
+@test "rpm" {
+	replay rpm
+}
