@@ -81,7 +81,6 @@ static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 	FD_t payload = NULL, copy = fdDup(Fileno(fd));
 	rpmfi archive = NULL;
 	char mode[64];
-	int file = -1;
 
 	/* As rpm opens it to unpack it. */
 	snprintf(mode, sizeof(mode), "r.%s", compressor ? compressor : "gzip");
@@ -89,7 +88,7 @@ static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 		payload = Fdopen(copy, mode);
 	if (payload)
 		archive = rpmfiNewArchiveReader(payload, files, RPMFI_ITER_READ_ARCHIVE);
-	while (archive && bringer->count < KEYS_MAX && (file = rpmfiNext(archive)) >= 0)
+	while (archive && bringer->count < KEYS_MAX && rpmfiNext(archive) >= 0)
 		if (is_key(rpmfiFN(archive)) && rpmfiArchiveHasContent(archive))
 			read_key(bringer, archive);
 	rpmfiFree(archive);

@@ -161,8 +161,10 @@ static int sign_unread(const struct session *session, struct file *file)
 	enum pkgima_verdict verdict;
 	int fd = file->fd, r;
 
-	if (fd < 0)
-		fd = opened = pkgima_beneath_open_for_writing(session->root_fd, file->path, NULL);
+	if (fd < 0) {
+		opened = pkgima_beneath_open_for_writing(session->root_fd, file->path, NULL);
+		fd = opened;
+	}
 	if (fd < 0 || pkgima_file_set_value(fd, &file->entry.ima, &verdict, NULL) < 0 || verdict != PKGIMA_VERDICT_OK)
 		return -EACCES;
 	r = open_reading(session, file);
@@ -239,11 +241,13 @@ static bool place_bad(struct session *session, struct file *file, enum pkgima_ve
 {
 	struct pkgima_error reason;
 
+	if (pkgima_gate_ask(&session->gate, verdict) == PKGIMA_ANSWER_PASS)
+		return true;
 	if (run_selects(session, session->current, file->index, &file->entry)) {
 		session->counts.bad++;
 		return true;
 	}
-	if (pkgima_gate_ask(&session->gate, verdict) == PKGIMA_ANSWER_PASS || !is_selected(session, file))
+	if (!is_selected(session, file))
 		return true;
 	run_reason(session, session->current, file->index, &reason);
 	return complain(session, file, verdict, reason.text);

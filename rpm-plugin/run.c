@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
+
+#include <rpm/rpmmacro.h>
 
 #include "../lib/beneath.h"
 #include "../lib/check.h"
@@ -76,32 +79,27 @@ int run_fingerprint(const struct session *session, const struct element *element
 		struct pkgima_entry entry;
 
 		pkgima_rpm_entry(element->files, i, &entry);
-		r = fingerprint_file(session->hasher, &entry, pkgima_rpm_is_signable(element->files, i));
+		r = fingerprint_file(session->hasher, &entry, pkgima_rpm_is_file(element->files, i));
 	}
 	return r == 0 ? pkgima_hasher_end(session->hasher, ret_digest, NULL) : r;
 }
 
-/*
- * What needs no verification: files without content, files without a signature, and packages whose digests no kernel
- * signature can be of. The rest goes to @items, which has room for it.
- */
+/* What needs no verification: what is no file with content, and files without a signature. The rest goes to @items. */
 static void sort_out(struct element *element, struct item *items, size_t *count)
 {
-	bool has_problem = element->count && pkgima_rpm_digest_problem(element->files);
-
 	element->signatures = 0;
 	for (size_t i = 0; i < element->count; i++) {
 		struct pkgima_entry entry;
 
 		pkgima_rpm_entry(element->files, (int)i, &entry);
-		if (!pkgima_rpm_is_signable(element->files, (int)i)) {
+		if (!pkgima_rpm_is_file(element->files, (int)i)) {
 			element->verdicts[i] = PLUGIN_NO_CONTENT;
-			continue;
-		}
-		element->verdicts[i] = entry.ima.bytes ? PKGIMA_VERDICT_BAD_SIGNATURE : PKGIMA_VERDICT_UNSIGNED;
-		element->signatures += entry.ima.bytes != NULL;
-		if (entry.ima.bytes && !has_problem)
+		} else if (!entry.ima.bytes) {
+			element->verdicts[i] = PKGIMA_VERDICT_UNSIGNED;
+		} else {
+			element->signatures++;
 			items[(*count)++] = (struct item){ element, (int)i };
+		}
 	}
 }
 
@@ -137,16 +135,14 @@ int run_verify(const struct session *session, struct element *elements, size_t c
 
 void run_reason(const struct session *session, const struct element *element, int file, struct pkgima_error *reason)
 {
-	const char *problem = pkgima_rpm_digest_problem(element->files);
 	struct pkgima_entry entry;
 
 	pkgima_rpm_entry(element->files, file, &entry);
-	if (problem)
-		pkgima_fail(reason, 0, "%s", problem);
-	else if (!entry.ima.bytes)
-		pkgima_fail(reason, 0, "%s", pkgima_verdict_sentence(PKGIMA_VERDICT_UNSIGNED));
-	else
+	if (entry.ima.bytes)
 		pkgima_verifier_check(session->verifier, &entry.ima, entry.hash, entry.digest, reason);
+	else
+		pkgima_fail(reason, 0, "%s", pkgima_rpm_has_digest(element->files, file) ?
+			    pkgima_verdict_sentence(PKGIMA_VERDICT_UNSIGNED) : "the header has no digest of it");
 }
 
 static bool is_shared_object(const char *path)
@@ -191,6 +187,7 @@ static void judge_file(struct session *session, rpmts ts, const struct element *
 
 bool run_judge(struct session *session, rpmts ts, const struct element *element)
 {
+	const char *problem = element->files ? pkgima_rpm_digest_problem(element->files) : NULL;
 	struct pkgima_tally tally;
 	bool is_unsigned = element->signatures == 0, found = false;
 
@@ -210,10 +207,23 @@ bool run_judge(struct session *session, rpmts ts, const struct element *element)
 		if (!is_unsigned)
 			judge_file(session, ts, element, (int)i, path, &tally);
 	}
-	/* rpm takes none where their number is not that of the files, or one is no hexadecimal: it does not say so. */
+	/* rpm takes none where their number is not that of the files, or one has an odd number of digits, and does not say so. */
 	if (found && is_unsigned)
-		pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_UNSIGNED, "it has no file signatures, or none that rpm takes");
+		pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_UNSIGNED,
+				 problem ? problem : "it has no file signatures, or none that rpm takes");
 	return pkgima_tally_end(&tally);
+}
+
+/* Both write the same, but rpm's own plugin also what was not found good. */
+static void look_for_rpms_plugin(void)
+{
+	char *file = rpmExpand("%{__plugindir}/ima.so", NULL), *setting = rpmExpand("%{?__transaction_ima}", NULL);
+
+	if (file && setting && *setting && access(file, F_OK) == 0)
+		plugin_say(PKGIMA_LEVEL_WARNING, "rpm's own plugin ima is there too, and writes signatures that nobody "
+			   "has verified");
+	free(file);
+	free(setting);
 }
 
 static bool judge_all(struct session *session, rpmts ts)
@@ -232,6 +242,8 @@ static bool judge_all(struct session *session, rpmts ts)
 	snprintf(line, sizeof(line), "%zu of %zu packages are signed, %zu signatures verified%s", with_signatures,
 		 session->count, good, refused ? "" : ", none refused");
 	plugin_say(PKGIMA_LEVEL_INFO, line);
+	if (with_signatures)
+		look_for_rpms_plugin();
 	if (!refused)
 		return true;
 	snprintf(line, sizeof(line), "the run is refused because of %zu package%s; nothing was changed", refused,
