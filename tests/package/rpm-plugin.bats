@@ -254,20 +254,20 @@ lines_of()
 # flawed NAME HOW: a copy of small-1 as NAME.rpm with a fault. /usr/bin/small is its second file.
 flawed()
 {
-	local lines=$1.lines
+	local list=$1.list
 	cp "$packages/small-1.rpm" "$1.rpm"
-	lines_of "$1.rpm" >"$lines"
+	lines_of "$1.rpm" >"$list"
 	case $2 in
 	stripped) cp "$BATS_FILE_TMPDIR/unsigned/small-1.rpm" "$1.rpm" ;;
 	rogue) "$PKGIMA" sign --key "$keys/rogue/ima.key" --cert "$keys/rogue/ima.der" --in-place "$1.rpm" ;;
-	corrupt) sed -i '2s/....$/0000/' "$lines" ;;
-	partial) sed -i '2s/.*//' "$lines" ;;
-	short) sed -i '2s/^\(.\{40\}\).*/\1/' "$lines" ;;
-	count) sed -i '$d' "$lines" ;;
-	odd) sed -i '2s/.$//' "$lines" ;;
-	no-hex) sed -i '2s/^..../zzzz/' "$lines" ;;
+	corrupt) sed -i '2s/....$/0000/' "$list" ;;
+	partial) sed -i '2s/.*//' "$list" ;;
+	short) sed -i '2s/^\(.\{40\}\).*/\1/' "$list" ;;
+	count) sed -i '$d' "$list" ;;
+	odd) sed -i '2s/.$//' "$list" ;;
+	no-hex) sed -i '2s/^..../zzzz/' "$list" ;;
 	esac
-	[[ $2 == @(stripped|rogue) ]] || "$edit" "$1.rpm" 265 <"$lines"
+	[[ $2 == @(stripped|rogue) ]] || "$edit" "$1.rpm" 265 <"$list"
 }
 
 # What is wrong, what the settings say against it, and what is said.
