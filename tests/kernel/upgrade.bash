@@ -73,7 +73,7 @@ make_signed_root()
 	names=$(in_root "$root" dpkg-query -W -f '${Package}\n' | grep -vxE 'pkgima|dpkg-ima')
 	mkdir "$all" "$root/repo" "$root/more"
 	# shellcheck disable=SC2046,SC2086 # lists of names
-	sign --out "$all" $("$support/fetch-debs" $names) "$packages"/*.deb
+	sign --out "$all" $("$support/fetch-debs" $names) "$packages"/{pkgima,dpkg-ima,dpkg-ima-divert}_*.deb
 	mv "$all"/dpkg-ima-divert_*.deb "$root/repo"
 	in_root "$root" sh -c 'PATH=/usr/libexec/dpkg-ima/bin:$PATH dpkg --force-unsafe-io -i /all/*.deb'
 	mv "$all"/{libc6,libselinux1,dash,tar,dpkg,coreutils,pkgima,dpkg-ima}_*.deb "$root/repo"

@@ -45,7 +45,7 @@ make_system()
 	mkdir -p "$1/etc/keys/ima" "$1/etc/keys/ima-ca" "$1/root/packages" "$1/root/divert"
 	cp "$keys/ima.der" "$1/etc/keys/ima/site.der"
 	cp "$keys/ca.der" "$1/etc/keys/ima-ca/site.der"
-	cp "$packages"/*.deb "$1/root/packages"
+	cp "$packages"/{pkgima,dpkg-ima,dpkg-ima-divert}_*.deb "$1/root/packages"
 	mv "$1"/root/packages/dpkg-ima-divert_*.deb "$1/root/divert"
 	in_root "$1" sh -c 'apt-get install -y -q /root/packages/*.deb'
 }

@@ -10,6 +10,8 @@ load rpm
 setup_file()
 {
 	require root rpmbuild rpm gcc pkg-config evmctl getfattr setfattr getcap strace
+	# For fetch-debs, which looks below $HOME.
+	export PKGIMA_CACHE=${PKGIMA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pkgima}
 	export keys=$BATS_FILE_TMPDIR/keys plugins=$BATS_FILE_TMPDIR/plugins HOME=$BATS_FILE_TMPDIR/home
 	export packages=$BATS_FILE_TMPDIR/packages edit=$BATS_FILE_TMPDIR/rpm-edit
 	mkdir "$plugins" "$HOME" "$packages"
