@@ -161,6 +161,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bindir)/pkgima $(DESTDIR)$(completionsdir)/pkgima
 	rm -f $(addprefix $(DESTDIR)$(libexecdir)/dpkg-ima/,trigger apt-hook bin/dpkg-deb)
 	rm -f $(DESTDIR)$(rpmplugindir)/pkgima.so $(DESTDIR)$(rpmmacrosdir)/macros.transaction_pkgima
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(rpmplugindir)
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima/bin
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima

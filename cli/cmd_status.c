@@ -14,6 +14,7 @@
 #include "../lib/gate.h"
 #include "../lib/io.h"
 #include "../lib/keyring.h"
+#include "../lib/rpm_plugin.h"
 #include "cli.h"
 
 #define BACKEND "/usr/libexec/dpkg-ima/bin/dpkg-deb"
@@ -130,6 +131,20 @@ static void check_hooks(struct status *status)
 		     "dpkg-ima-divert");
 }
 
+/* Nothing is said of rpm where the plugin is not installed. */
+static void check_rpm(struct status *status)
+{
+	cleanup_free char *path = pkgima_rpm_plugin_path(), *safe = pkgima_printable(path ? path : "");
+
+	if (!path)
+		return;
+	if (access(path, R_OK) == 0)
+		tell(status, "rpm", STATE_OK, "rpm installs with the plugin");
+	else
+		tell(status, "rpm", STATE_ATTENTION, "rpm loads plugins from where there is no %s: put a link there, or "
+		     "leave %%__plugindir as it was", safe ? safe : "");
+}
+
 static void tell_problem(void *context, const char *sentence)
 {
 	tell(context, "settings", STATE_ATTENTION, "%s", sentence);
@@ -214,6 +229,7 @@ static int check_all(struct status *status)
 		return CLI_FAILED;
 	}
 	check_hooks(status);
+	check_rpm(status);
 	check_gate(status, root_fd);
 	check_trust(status, trust);
 	check_keyring(status, trust);

@@ -104,6 +104,27 @@ drive()
 	[[ $output == *"/usr/share/small/text: failed: "* ]]
 }
 
+# What a policy with FILE_CHECK rules does to one that opens a file without a signature for reading.
+unreadable()
+{
+	strace -f -o "$BATS_TEST_TMPDIR/trace" -P /usr/share/small/text -e trace=openat2,fsetxattr,fremovexattr \
+		-e inject=openat2:error=EACCES:when=1 "$BATS_FILE_TMPDIR/nofd/drive" "$BATS_FILE_TMPDIR/nofd/pkgima.so" "$root" "$package"
+}
+
+@test "a file that nobody may read without a signature gets it first, and loses it if the content is another" {
+	require strace
+	run -0 unreadable
+	grep -q INJECTED trace
+	[[ $output == *"pkgima: 4 files signed"* ]]
+	evm_accepts "$keys/ima.der" "$root/usr/share/small/text"
+	setfattr -x security.ima "$root/usr/share/small/text"
+	echo changed >"$root/usr/share/small/text"
+	run -0 unreadable
+	grep -q INJECTED trace
+	[[ $output == *"/usr/share/small/text: digest-mismatch: the content is not what was signed"* ]]
+	[ -z "$(ima_of "$root/usr/share/small/text")" ]
+}
+
 @test "loaded by a librpm that it was not built for, it does nothing and says so; a machine that enforces refuses" {
 	rm -r "$root/usr"
 	for shape in nofd fd; do

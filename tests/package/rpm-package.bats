@@ -87,6 +87,20 @@ signed_as_header()
 	in_root "$system" rpm -e second
 }
 
+@test "pkgima status says whether rpm finds the plugin, and nothing where it is not installed" {
+	run in_root "$system" pkgima status
+	[[ $output == *"ok         rpm       rpm installs with the plugin"* ]]
+	mkdir -p "$system/etc/rpm"
+	echo '%__plugindir /opt/plugins' >"$system/etc/rpm/macros"
+	run -1 in_root "$system" pkgima status
+	rm "$system/etc/rpm/macros"
+	[[ $output == *"attention  rpm       rpm loads plugins from where there is no /opt/plugins/pkgima.so: "* ]]
+	mv "$system/usr/lib/rpm/macros.d/macros.transaction_pkgima" "$system/root"
+	run in_root "$system" pkgima status
+	mv "$system/root/macros.transaction_pkgima" "$system/usr/lib/rpm/macros.d"
+	run ! grep -w rpm <<<"$output"
+}
+
 @test "refused without a word to rpm: settings of the machine" {
 	printf '[install]\nunsigned=refuse\n' >"$system/etc/pkgima.conf"
 	run ! in_root "$system" rpm -i /rpms/other.rpm

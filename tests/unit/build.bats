@@ -45,7 +45,7 @@ gcc_make()
 @test "another compiler or other flags: what was built is built again" {
 	run -0 gcc_make all
 	run -0 clean_make O="$BATS_FILE_TMPDIR/gcc" CC=gcc WERROR=1 -n CFLAGS=-O0 all V=1
-	[ "$(grep -c -- '-O0 .*-c -o' <<<"$output")" -eq "$(find lib cli dpkg-hook -name '*.c' | wc -l)" ]
+	[ "$(grep -c -- '-O0 .*-c -o' <<<"$output")" -eq "$(find lib cli dpkg-hook rpm-plugin -name '*.c' | wc -l)" ]
 }
 
 # Everything below a folder but folders, by its name in there.
@@ -54,11 +54,15 @@ files_of()
 	(cd "$1" && find . ! -type d | sed 's/^\.//' | sort)
 }
 
-expected_files()
+# Below /usr the plugin is where the rpm of this system looks for it.
+expected_files() # PREFIX
 {
+	local plugins=/lib/rpm-plugins
+	[ "$1" != /usr ] || plugins=$(rpm --eval '%{__plugindir}' | sed 's|^/usr||')
 	{
 		printf '%s\n' /bin/pkgima /libexec/dpkg-ima/{apt-hook,bin/dpkg-deb,trigger} \
-			/share/bash-completion/completions/pkgima
+			/share/bash-completion/completions/pkgima "$plugins/pkgima.so" \
+			/lib/rpm/macros.d/macros.transaction_pkgima
 		for page in man/*.[1-8]; do
 			echo "/share/man/man${page##*.}/${page##*/}"
 		done
@@ -69,8 +73,8 @@ expected_files()
 	to=$BATS_TEST_TMPDIR/to
 	for prefix in /usr /usr/local; do
 		gcc_make install DESTDIR="$to" prefix="$prefix"
-		diff <(expected_files) <(files_of "$to$prefix")
-		diff <(expected_files | sed "s|^|$prefix|") <(files_of "$to")
+		diff <(expected_files "$prefix") <(files_of "$to$prefix")
+		diff <(expected_files "$prefix" | sed "s|^|$prefix|") <(files_of "$to")
 		[ "$(find "$to" ! -type d -perm /022)" = "" ]
 		[ "$("$to$prefix/bin/pkgima" --version)" = "pkgima $(sed -n 's/^VERSION := //p' Makefile)" ]
 		touch "$to$prefix/bin/other"
@@ -85,7 +89,7 @@ expected_files()
 	to=$BATS_TEST_TMPDIR/to
 	for _ in 1 2; do
 		gcc_make install DESTDIR= prefix="$to"
-		diff <(expected_files) <(files_of "$to")
+		diff <(expected_files "$to") <(files_of "$to")
 	done
 	for _ in 1 2; do
 		gcc_make uninstall DESTDIR= prefix="$to"
@@ -96,10 +100,10 @@ expected_files()
 @test "programs are hardened" {
 	require readelf nm
 	gcc_make all
-	for program in pkgima dpkg-ima-trigger dpkg-ima-apt-hook; do
+	for program in pkgima dpkg-ima-trigger dpkg-ima-apt-hook pkgima.so; do
 		file=$BATS_FILE_TMPDIR/gcc/$program
 		readelf -hW "$file" | grep -q 'Type: *DYN '
-		readelf -dW "$file" | grep -q 'FLAGS_1.*\bPIE\b'
+		[ $program = pkgima.so ] || readelf -dW "$file" | grep -q 'FLAGS_1.*\bPIE\b'
 		readelf -lW "$file" | grep -q ' GNU_RELRO '
 		readelf -dW "$file" | grep -qE '\(BIND_NOW\)|\(FLAGS\).*\bBIND_NOW\b|FLAGS_1.*\bNOW\b'
 		readelf -lW "$file" | grep -qE ' GNU_STACK .* RW +0x'
@@ -142,13 +146,15 @@ defined()
 	grep -qx pkgima_apply_packages "$BATS_TEST_TMPDIR/trigger"
 	nm "$built/dpkg-ima-backend" | awk '{ print $NF }' >"$BATS_TEST_TMPDIR/backend"
 	nm "$built/dpkg-ima-apt-hook" | awk '{ print $NF }' >"$BATS_TEST_TMPDIR/apt-hook"
-	for where in trigger backend apt-hook library; do
+	nm "$built/pkgima.so" | awk '{ print $NF }' >"$BATS_TEST_TMPDIR/plugin"
+	grep -qx run_begin "$BATS_TEST_TMPDIR/plugin"
+	for where in trigger backend apt-hook plugin library; do
 		run -1 grep -Fx -f "$BATS_TEST_TMPDIR/signing" "$BATS_TEST_TMPDIR/$where"
 	done
 	# OpenSSL's functions that read, make, write or use a private key.
 	ours='EVP_(Digest)?Sign|EVP_PKEY_sign|PrivateKey|PKCS8|PKCS12|OSSL_STORE|OSSL_DECODER|EVP_PKEY_(keygen|generate|Q_)|X509_sign'
 	grep -qE "$ours" "$BATS_TEST_TMPDIR/pkgima"
-	for where in trigger apt-hook library; do
+	for where in trigger apt-hook plugin library; do
 		run -1 grep -E "$ours" "$BATS_TEST_TMPDIR/$where"
 	done
 	run -1 grep -aE 'PRIVATE KEY|cannot (read|decrypt) key' "$built/dpkg-ima-trigger"
