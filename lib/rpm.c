@@ -125,36 +125,6 @@ static int check_format(const struct pkgima_rpm *rpm, struct pkgima_error *error
 	return 0;
 }
 
-static bool is_hexadecimal(const char *text)
-{
-	size_t length = strspn(text, "0123456789abcdefABCDEF");
-
-	return !text[length] && length % 2 == 0;
-}
-
-/* librpm passes silently over signatures that it cannot use, all of the package's at once (lib/rpmfi.c, hex2binv()). */
-static int check_signatures(struct pkgima_rpm *rpm, struct pkgima_error *error)
-{
-	struct rpmtd_s values;
-	const char *value;
-	int r = 0;
-
-	if (!headerGet(rpm->header, RPMTAG_FILESIGNATURES, &values, HEADERGET_MINMEM))
-		return 0;
-	if (rpmtdType(&values) != RPM_STRING_ARRAY_TYPE)
-		r = pkgima_fail(error, -EINVAL, "its file signatures are no list of strings");
-	else if (rpmtdCount(&values) != rpmfilesFC(rpm->files))
-		r = pkgima_fail(error, -EINVAL, "it has %u file signatures for %u files: rpm takes none of them",
-				rpmtdCount(&values), rpmfilesFC(rpm->files));
-	while (r == 0 && (value = rpmtdNextString(&values))) {
-		rpm->is_signed |= *value != '\0';
-		if (!is_hexadecimal(value))
-			r = pkgima_fail(error, -EINVAL, "a file signature is no hexadecimal: rpm takes none of them");
-	}
-	rpmtdFreeData(&values);
-	return r;
-}
-
 int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima_error *error)
 {
 	cleanup_rpm struct pkgima_rpm *rpm = calloc(1, sizeof(*rpm));
@@ -184,7 +154,7 @@ int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima
 	rpm->files = rpmfilesNew(NULL, rpm->header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
 	if (!rpm->files)
 		return pkgima_fail(error, -EINVAL, "its list of files is malformed");
-	r = check_signatures(rpm, error);
+	r = pkgima_rpm_check_signatures(rpm->header, rpm->files, &rpm->is_signed, error);
 	if (r < 0)
 		return r;
 	*ret_rpm = pkgima_steal_pointer(&rpm);

@@ -15,6 +15,7 @@
 #include "apply.h"
 #include "beneath.h"
 #include "check.h"
+#include "dpkg.h"
 #include "signature.h"
 
 #define SCRIPT "#!/bin/sh\nexit 0\n"
@@ -177,8 +178,9 @@ static void apply_with(const struct pkgima_trust *trust)
 	struct pkgima_dpkg_package *packages = NULL;
 	struct pkgima_error error = { "" };
 	struct pkgima_dpkg *dpkg = NULL;
-	struct pkgima_apply apply = { .trust = trust, .config = &tree.config, .threads = 3, .report = note,
-					.progress = note_portion };
+	struct pkgima_installed list[8];
+	struct pkgima_apply apply = { .root_fd = tree.root, .manager = &pkgima_manager_dpkg, .trust = trust, .config = &tree.config, .threads = 3,
+					.report = note, .progress = note_portion };
 	size_t count = 0;
 
 	tree.count = tree.portions = 0;
@@ -188,8 +190,9 @@ static void apply_with(const struct pkgima_trust *trust)
 	assert_true(count <= sizeof(tree.outcomes) / sizeof(tree.outcomes[0]));
 	for (size_t i = 0; i < count && tree.size; i++)
 		packages[i].stat.st_size = tree.size;
-	apply.dpkg = dpkg;
-	if (pkgima_apply_packages(&apply, packages, count, tree.outcomes, &tree.counts, &error) < 0)
+	pkgima_dpkg_as_installed(packages, count, list);
+	apply.database = dpkg;
+	if (pkgima_apply_packages(&apply, list, count, tree.outcomes, &tree.counts, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_int_equal(tree.counts.packages, count);
 	assert_int_equal(tree.count, tree.counts.refused + tree.counts.failed + tree.counts.unsupported);
