@@ -231,12 +231,14 @@ static bool make_room(void **list, size_t count, size_t *capacity, size_t size)
 	return true;
 }
 
-/* A string of the header, or "" where it has none; NULL where it is unreasonably long, or without memory. */
+/* A tag's value as text, or "" where the header has none; NULL where it is unreasonably long, or without memory. */
 static char *copy_string(Header header, rpmTagVal tag)
 {
-	char *text = headerIsEntry(header, tag) ? headerGetAsString(header, tag) : strdup("");
+	char *text = headerGetAsString(header, tag);
 
-	if (text && strlen(text) > NAME_MAX_BYTES) {
+	if (!text)
+		return strdup("");
+	if (strlen(text) > NAME_MAX_BYTES) {
 		free(text);
 		return NULL;
 	}
@@ -292,7 +294,7 @@ static int add_package(struct pkgima_rpmdb *rpmdb, size_t database, Header heade
 		.group = rpmdb->count - 1,
 	};
 	if (!package->nevra || !package->name || !package->epoch || !package->version || !package->release ||
-	    !package->architecture)
+	    !package->architecture || !*package->name || !*package->nevra)
 		return pkgima_fail(error, -EBADMSG, "header %u has no usable name", package->record);
 	files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, PATHS_ONLY);
 	if (!files)
