@@ -203,7 +203,8 @@ fuzz:
 
 .PHONY: bench
 bench: all
-	$(TEST_ENV) tests/bench/run
+	$(TEST_ENV) tests/bench/deb
+	$(TEST_ENV) tests/bench/rpm
 
 .PHONY: demo
 demo:

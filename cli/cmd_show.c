@@ -25,6 +25,11 @@ static void decode(const struct pkgima_value *value, struct shown *shown)
 	char digest[2 * PKGIMA_DIGEST_MAX + 1] = "";
 
 	memset(shown, 0, sizeof(*shown));
+	if (!value->bytes) {
+		strcpy(shown->kind, "none");
+		strcpy(shown->detail, "it has no signature");
+		return;
+	}
 	if (pkgima_signature_parse(value->bytes, value->length, &shown->signature, &reason) == 0) {
 		shown->is_signature = true;
 		strcpy(shown->kind, "signature");
@@ -118,7 +123,8 @@ static int show_package(const struct cli_command *command, const char *path, con
 		else
 			puts("no manifest");
 	}
-	for (size_t i = 0; i < entries.count; i++) {
+	/* Without a manifest the files of an .rpm are known all the same, but there is nothing to show of them. */
+	for (size_t i = 0; manifest && i < entries.count; i++) {
 		struct shown shown;
 
 		decode(&entries.list[i].ima, &shown);

@@ -14,61 +14,11 @@
 #include "rpm.h"
 #include "rpm_files.h"
 
-static const struct pkgima_package_format *const formats[] = { &pkgima_format_deb, &pkgima_format_rpm };
-#define FORMATS (sizeof(formats) / sizeof(formats[0]))
-
 void pkgima_package_info_free(struct pkgima_package_info *info)
 {
 	free(info->name);
 	free(info->version);
 	free(info->architecture);
-}
-
-const struct pkgima_package_format *pkgima_package_probe(int fd)
-{
-	for (size_t i = 0; i < FORMATS; i++)
-		if (formats[i]->probe(fd))
-			return formats[i];
-	return NULL;
-}
-
-const struct pkgima_package_format *pkgima_package_by_name(const char *path)
-{
-	size_t length = strlen(path);
-
-	for (size_t i = 0; i < FORMATS; i++) {
-		size_t size = strlen(formats[i]->suffix);
-
-		if (length > size && !strcmp(path + length - size, formats[i]->suffix))
-			return formats[i];
-	}
-	return NULL;
-}
-
-int pkgima_package_open(const char *path, struct pkgima_package *ret_package, struct pkgima_error *error)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	const struct pkgima_package_format *format;
-	int r;
-
-	if (fd < 0)
-		return pkgima_fail_errno(error, "cannot open it");
-	format = pkgima_package_probe(fd);
-	if (!format)
-		format = pkgima_package_by_name(path);
-	if (!format)
-		return pkgima_fail(error, -EINVAL, "it is no package: neither .deb nor .rpm");
-	r = format->open(path, &ret_package->file, error);
-	if (r == 0)
-		ret_package->format = format;
-	return r;
-}
-
-void pkgima_package_close(struct pkgima_package *package)
-{
-	if (package->format)
-		package->format->close(package->file);
-	memset(package, 0, sizeof(*package));
 }
 
 static int open_deb(const char *path, void **ret_file, struct pkgima_error *error)
@@ -182,3 +132,52 @@ const struct pkgima_package_format pkgima_format_rpm = {
 	.check = check_rpm,
 	.remark = remark_on_rpm,
 };
+
+static const struct pkgima_package_format *const formats[] = { &pkgima_format_deb, &pkgima_format_rpm, NULL };
+
+const struct pkgima_package_format *pkgima_package_probe(int fd)
+{
+	for (size_t i = 0; formats[i]; i++)
+		if (formats[i]->probe(fd))
+			return formats[i];
+	return NULL;
+}
+
+const struct pkgima_package_format *pkgima_package_by_name(const char *path)
+{
+	size_t length = strlen(path);
+
+	for (size_t i = 0; formats[i]; i++) {
+		size_t size = strlen(formats[i]->suffix);
+
+		if (length > size && !strcmp(path + length - size, formats[i]->suffix))
+			return formats[i];
+	}
+	return NULL;
+}
+
+int pkgima_package_open(const char *path, struct pkgima_package *ret_package, struct pkgima_error *error)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	const struct pkgima_package_format *format;
+	int r;
+
+	if (fd < 0)
+		return pkgima_fail_errno(error, "cannot open it");
+	format = pkgima_package_probe(fd);
+	if (!format)
+		format = pkgima_package_by_name(path);
+	if (!format)
+		return pkgima_fail(error, -EINVAL, "it is no package: neither .deb nor .rpm");
+	r = format->open(path, &ret_package->file, error);
+	if (r == 0)
+		ret_package->format = format;
+	return r;
+}
+
+void pkgima_package_close(struct pkgima_package *package)
+{
+	if (package->format)
+		package->format->close(package->file);
+	memset(package, 0, sizeof(*package));
+}

@@ -46,32 +46,47 @@ const char *pkgima_rpm_digest_problem(rpmfiles files)
 	}
 }
 
-bool pkgima_rpm_is_signable(rpmfiles files, int index)
+bool pkgima_rpm_is_file(rpmfiles files, int index)
+{
+	return S_ISREG(rpmfilesFMode(files, index)) && !(rpmfilesFFlags(files, index) & RPMFILE_GHOST);
+}
+
+/* The digest of @index, or NULL: librpm gives zeros where the header has none (lib/rpmfi.c, hex2bin()). */
+static const unsigned char *find_digest(rpmfiles files, int index, enum pkgima_hash *ret_hash)
 {
 	static const unsigned char zeros[PKGIMA_DIGEST_MAX];
 	const unsigned char *digest;
+	int algorithm = 0;
 	size_t length = 0;
 
-	if (!S_ISREG(rpmfilesFMode(files, index)) || (rpmfilesFFlags(files, index) & RPMFILE_GHOST))
-		return false;
-	digest = rpmfilesFDigest(files, index, NULL, &length);
-	return digest && length > 0 && length <= sizeof(zeros) && memcmp(digest, zeros, length) != 0;
+	digest = rpmfilesFDigest(files, index, &algorithm, &length);
+	if (!digest || !digest_algorithm(algorithm, ret_hash) || length != pkgima_hash_size(*ret_hash) ||
+	    !memcmp(digest, zeros, length))
+		return NULL;
+	return digest;
+}
+
+bool pkgima_rpm_has_digest(rpmfiles files, int index)
+{
+	enum pkgima_hash hash;
+
+	return find_digest(files, index, &hash) != NULL;
 }
 
 void pkgima_rpm_entry(rpmfiles files, int index, struct pkgima_entry *ret_entry)
 {
 	static const unsigned char none[PKGIMA_SIGNATURE_HEADER];
 	const unsigned char *digest, *signature;
-	size_t digest_length = 0, length = 0;
-	int algorithm = 0;
+	size_t length = 0;
 
 	memset(ret_entry, 0, sizeof(*ret_entry));
 	ret_entry->type = rpmfilesFFlags(files, index) & RPMFILE_CONFIG ? PKGIMA_ENTRY_CONFFILE : PKGIMA_ENTRY_FILE;
 	ret_entry->mode = rpmfilesFMode(files, index);
 	ret_entry->size = rpmfilesFSize(files, index);
-	digest = rpmfilesFDigest(files, index, &algorithm, &digest_length);
-	if (digest && digest_algorithm(algorithm, &ret_entry->hash) && digest_length == pkgima_hash_size(ret_entry->hash))
-		memcpy(ret_entry->digest, digest, digest_length);
+	digest = find_digest(files, index, &ret_entry->hash);
+	if (!digest)
+		return;
+	memcpy(ret_entry->digest, digest, pkgima_hash_size(ret_entry->hash));
 	signature = rpmfilesFSignature(files, index, &length);
 	/* What rpm's own plugin takes for none: lib/rpmfi.c gives an empty value, old writers nine zeros. */
 	if (!signature || length == 0 || (length == sizeof(none) && !memcmp(signature, none, sizeof(none))))
@@ -151,7 +166,7 @@ int pkgima_rpm_entries(rpmfiles files, struct pkgima_entries *entries, int **ret
 	if (!indices)
 		return pkgima_fail(error, -ENOMEM, "no memory for its files");
 	for (int i = 0; i < count && r == 0; i++) {
-		if (!pkgima_rpm_is_signable(files, i) || !is_installed(files, i))
+		if (!pkgima_rpm_is_file(files, i) || !is_installed(files, i))
 			continue;
 		if (problem)
 			return pkgima_fail(error, -EINVAL, "%s", problem);

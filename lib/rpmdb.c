@@ -260,8 +260,7 @@ static int add_files(struct pkgima_rpmdb *rpmdb, rpmfiles files, bool *ret_signa
 
 		if (S_ISDIR(rpmfilesFMode(files, i)) || !is_there(files, i))
 			continue;
-		if (S_ISREG(rpmfilesFMode(files, i)) && !(rpmfilesFFlags(files, i) & RPMFILE_GHOST))
-			*ret_signable = true;
+		*ret_signable |= pkgima_rpm_is_file(files, i);
 		path = rpmfilesFN(files, i);
 		if (!path || !make_room((void **)&rpmdb->files, rpmdb->file_count, &rpmdb->file_capacity, sizeof(*rpmdb->files)))
 			return pkgima_fail(error, -ENOMEM, "no memory for the files of rpm's database");

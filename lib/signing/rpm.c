@@ -12,6 +12,7 @@
 #include <rpm/rpmtag.h>
 #include <rpm/rpmtd.h>
 
+#include "../escape.h"
 #include "../rpm_files.h"
 
 /* lib/header.c: rpm_header_magic */
@@ -137,13 +138,19 @@ static int read_back(const struct pkgima_output *output, const struct pkgima_ent
 }
 
 /* Signs; entries that share a digest share the value. */
-static int sign_entries(struct pkgima_entries *entries, struct pkgima_signer *signer, struct pkgima_error *error)
+static int sign_entries(const struct pkgima_rpm *rpm, const int *file_of, struct pkgima_entries *entries,
+			struct pkgima_signer *signer, struct pkgima_error *error)
 {
-	cleanup_free const struct pkgima_value **values = calloc(entries->count + 1, sizeof(*values));
+	cleanup_free const struct pkgima_value **values = calloc(entries->count + 1, sizeof(const struct pkgima_value *));
+	char safe[256];
 	int r = 0;
 
 	if (!values)
 		return pkgima_fail(error, -ENOMEM, "no memory for its files");
+	for (size_t i = 0; i < entries->count; i++)
+		if (!pkgima_rpm_has_digest(rpm->files, file_of[i]))
+			return pkgima_fail(error, -EINVAL, "%s has no digest in the header",
+					   pkgima_printable_into(entries->list[i].path, safe, sizeof(safe)));
 	for (size_t i = 0; i < entries->count && r == 0; i++)
 		r = pkgima_signer_submit(signer, entries->list[i].hash, entries->list[i].digest, &values[i], error);
 	if (r == 0)
@@ -202,13 +209,13 @@ int pkgima_rpm_sign(const struct pkgima_rpm *rpm, struct pkgima_signer *signer, 
 {
 	cleanup_entries struct pkgima_entries entries = { 0 };
 	cleanup_free int *file_of = NULL;
-	unsigned int original;
+	unsigned int original = 0;
 	Header header = NULL;
 	int r;
 
 	r = pkgima_rpm_entries(rpm->files, &entries, &file_of, error);
 	if (r == 0)
-		r = sign_entries(&entries, signer, error);
+		r = sign_entries(rpm, file_of, &entries, signer, error);
 	if (r == 0)
 		r = load_signature_header(rpm, &header, &original, error);
 	if (r < 0)
@@ -234,7 +241,7 @@ int pkgima_rpm_strip(const struct pkgima_rpm *rpm, struct pkgima_output *output,
 		     struct pkgima_error *error)
 {
 	const struct pkgima_entries none = { 0 };
-	unsigned int original;
+	unsigned int original = 0;
 	Header header = NULL;
 	int r;
 

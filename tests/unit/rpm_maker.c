@@ -82,7 +82,7 @@ static void put_names(Header header, const struct rpm_maker *maker, int algorith
 	put(header, RPMTAG_FILEINODES, RPM_INT32_TYPE, inodes, count);
 	for (size_t i = 0; i < count; i++) {
 		rpm_maker_digest(i, size, digests[i]);
-		list[i] = digests[i];
+		list[i] = maker->no_file_digest && i == count - 1 ? "" : digests[i];
 	}
 	put(header, RPMTAG_FILEDIGESTS, RPM_STRING_ARRAY_TYPE, list, count);
 	free(names);

@@ -13,6 +13,7 @@ struct rpm_maker {
 	bool source;
 	bool no_region;          /* a header as of format 3 */
 	bool no_digests;         /* nothing protects the header */
+	bool no_file_digest;     /* of the last file */
 	const char *directory;   /* instead of /usr/lib/many/ */
 	/* File signatures, as a signing tool would put them; count 0: none. And FILESIGNATURELENGTH; 0: none. */
 	const char **signatures;

@@ -284,6 +284,19 @@ static char *make_signature(bool swapped, size_t *ret_length)
 	return text;
 }
 
+static void assert_verdicts(const char *path, enum pkgima_verdict first, enum pkgima_verdict second)
+{
+	cleanup_package_check struct pkgima_package_check check = { 0 };
+	cleanup_rpm struct pkgima_rpm *rpm = open_rpm(path);
+	struct pkgima_error error;
+
+	assert_true(rpm->is_signed);
+	assert_int_equal(pkgima_rpm_check(rpm, site.trust, false, 1, &check, &error), 0);
+	assert_int_equal(check.entries.count, 2);
+	assert_int_equal(check.results[0].verdict, first);
+	assert_int_equal(check.results[1].verdict, second);
+}
+
 static void test_what_others_wrote_is_read(void **state)
 {
 	struct rpm_maker maker = { .files = 1, .signature_count = 1 };
@@ -312,6 +325,13 @@ static void test_what_others_wrote_is_read(void **state)
 	maker.signatures = (const char **)&swapped;
 	rpm_maker_write(&maker, path);
 	assert_int_equal(verify(path, PKGIMA_VERDICT_BAD_SIGNATURE, "the length's bytes are in the wrong order"), 1);
+	/* A set that is not whole. */
+	{
+		const char *one[] = { good, "" };
+
+		rpm_maker_write(&(struct rpm_maker){ .files = 2, .signatures = one, .signature_count = 2 }, path);
+		assert_verdicts(path, PKGIMA_VERDICT_OK, PKGIMA_VERDICT_UNSIGNED);
+	}
 	/* Nine zeros stand for none, and so does an empty string. */
 	strcpy(good, "000000000000000000");
 	maker.signatures = (const char **)&good;
@@ -322,6 +342,30 @@ static void test_what_others_wrote_is_read(void **state)
 	assert_int_equal(verify(path, PKGIMA_VERDICT_UNSIGNED, NULL), 1);
 	free(good);
 	free(swapped);
+}
+
+/* Such a file rpm installs without a look at its content. */
+static void test_a_file_without_a_digest_is_unsigned(void **state)
+{
+	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
+	cleanup_signer struct pkgima_signer *signer = NULL;
+	cleanup_rpm struct pkgima_rpm *rpm = NULL;
+	const char *path = path_of("digestless");
+	struct pkgima_error error;
+	size_t length, count;
+	char *good = make_signature(false, &length);
+	const char *both[] = { good, good };
+
+	(void)state;
+	rpm_maker_write(&(struct rpm_maker){ .files = 2, .no_file_digest = true, .signatures = both, .signature_count = 2 },
+			path);
+	assert_verdicts(path, PKGIMA_VERDICT_OK, PKGIMA_VERDICT_UNSIGNED);
+	free(good);
+	rpm = open_rpm(path);
+	assert_int_equal(pkgima_signer_new(site.ec.key, site.ec.certificate, 1, &signer, &error), 0);
+	assert_int_equal(pkgima_output_open(path_of("digestless-signed"), 0644, &output, &error), 0);
+	assert_int_equal(pkgima_rpm_sign(rpm, signer, &output, &count, &error), -EINVAL);
+	assert_string_equal(error.text, "/usr/lib/many/1 has no digest in the header");
 }
 
 static void test_a_hundred_thousand_files(void **state)
@@ -468,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_hash_cannot_be_changed),
 		cmocka_unit_test(test_formats_that_are_refused),
 		cmocka_unit_test(test_what_others_wrote_is_read),
+		cmocka_unit_test(test_a_file_without_a_digest_is_unsigned),
 		cmocka_unit_test(test_a_hundred_thousand_files),
 		cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_cut_off),
