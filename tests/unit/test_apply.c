@@ -558,6 +558,40 @@ static void test_hard_links(void **state)
 	assert_int_equal(tree.counts.unchanged, 3);
 }
 
+/* As rpmsign makes it: each name of a file has a signature of its own. */
+static void test_names_of_one_file_with_a_signature_each(void **state)
+{
+	static const struct file files[] = {
+		{ "/usr/bin/a", PKGIMA_ENTRY_FILE, "same", NULL, false },
+		{ "/usr/bin/b", PKGIMA_ENTRY_FILE, "same", NULL, false },
+		{ "/usr/bin/c", PKGIMA_ENTRY_FILE, "same", NULL, false },
+	};
+	uint8_t value[PKGIMA_SIGNATURE_MAX];
+	ssize_t length;
+
+	(void)state;
+	NEED_XATTRS();
+	add_package("x", files, 3);
+	put("/usr/bin/a", "same", 0755);
+	put("/usr/bin/c", "same", 0755);
+	assert_int_equal(link(in_root("/usr/bin/a"), in_root("/usr/bin/b")), 0);
+	apply();
+	assert_signed(in_root("/usr/bin/a"));
+	assert_signed(in_root("/usr/bin/c"));
+	for (int run = 0; run < 5; run++) {
+		apply();
+		assert_int_equal(tree.counts.applied, 0);
+		assert_int_equal(tree.counts.unchanged, 3);
+	}
+	/* A file of its own gets its own. */
+	length = getxattr(in_root("/usr/bin/a"), PKGIMA_XATTR_IMA, value, sizeof(value));
+	assert_true(length > 0);
+	assert_int_equal(setxattr(in_root("/usr/bin/c"), PKGIMA_XATTR_IMA, value, (size_t)length, 0), 0);
+	apply();
+	assert_int_equal(tree.counts.applied, 1);
+	assert_int_equal(tree.counts.unchanged, 2);
+}
+
 static void test_maintainer_scripts(void **state)
 {
 	static const struct file files[] = {
@@ -869,6 +903,7 @@ int main(void)
 		TEST(test_usrmerge),
 		TEST(test_diverted_files),
 		TEST(test_hard_links),
+		TEST(test_names_of_one_file_with_a_signature_each),
 		TEST(test_maintainer_scripts),
 		TEST(test_conffiles),
 		TEST(test_an_edited_conffile_keeps_its_own_signature),
