@@ -26,6 +26,9 @@
 /* What this code knows. */
 #define FORMAT_MAX 4
 
+/* RPMFI_NOVERITYSIGNATURES of rpm 4.17 and later: for those, librpm takes memory for the longest as often as there are files. */
+#define NO_VERITY_SIGNATURES (1 << 19)
+
 /* lib/rpmlead.c: magic, major version, …, signature type 5 (a header). */
 static const uint8_t lead_magic[] = { 0xed, 0xab, 0xee, 0xdb };
 #define LEAD_TYPE_OFFSET 78
@@ -111,6 +114,18 @@ static int read_headers(struct pkgima_rpm *rpm, struct pkgima_error *error)
 	return 0;
 }
 
+/* Without states: those are the rpmdb's, and say nothing of what rpm will install. */
+static int read_files(struct pkgima_rpm *rpm, struct pkgima_error *error)
+{
+	struct pkgima_rpm_log log;
+
+	pkgima_rpm_log_begin(&log);
+	rpm->files = rpmfilesNew(NULL, rpm->header, RPMTAG_BASENAMES,
+				 RPMFI_FLAGS_QUERY | RPMFI_NOFILESTATES | NO_VERITY_SIGNATURES);
+	pkgima_rpm_log_end();
+	return rpm->files ? 0 : pkgima_rpm_fail(&log, error, -EINVAL, "its list of files is malformed");
+}
+
 static int check_format(const struct pkgima_rpm *rpm, struct pkgima_error *error)
 {
 	uint64_t format = headerGetNumber(rpm->header, TAG_RPMFORMAT);
@@ -179,12 +194,10 @@ int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima
 		r = read_headers(rpm, error);
 	if (r == 0)
 		r = check_format(rpm, error);
-	if (r < 0)
-		return r;
-	rpm->files = rpmfilesNew(NULL, rpm->header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
-	if (!rpm->files)
-		return pkgima_fail(error, -EINVAL, "its list of files is malformed");
-	r = check_signatures(rpm, error);
+	if (r == 0)
+		r = read_files(rpm, error);
+	if (r == 0)
+		r = check_signatures(rpm, error);
 	if (r < 0)
 		return r;
 	*ret_rpm = pkgima_steal_pointer(&rpm);

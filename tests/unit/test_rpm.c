@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <rpm/rpmcrypto.h>
 
@@ -368,15 +369,76 @@ static void test_a_file_without_a_digest_is_unsigned(void **state)
 	assert_string_equal(error.text, "/usr/lib/many/1 has no digest in the header");
 }
 
+/* Of all signatures for fs-verity librpm makes the longest: here 200 GiB, without which it ends the program. */
 static void test_a_hundred_thousand_files(void **state)
 {
 	const char *plain = path_of("huge"), *done = path_of("huge-signed");
-	struct rpm_maker maker = { .files = 100000, .reserved = 4128 };
+	struct rpm_maker maker = { .files = 100000, .reserved = 4128, .verity = true };
 
 	(void)state;
 	rpm_maker_write(&maker, plain);
 	assert_int_equal(sign(plain, done, &site.ec), 100000);
 	assert_int_equal(verify(done, PKGIMA_VERDICT_OK, NULL), 100000);
+}
+
+/* States are the rpmdb's: rpm installs what they call not installed. */
+static void test_states_hide_no_file(void **state)
+{
+	const char *plain = path_of("states"), *done = path_of("states-signed");
+
+	(void)state;
+	rpm_maker_write(&(struct rpm_maker){ .files = 3, .states = true }, plain);
+	assert_int_equal(verify(plain, PKGIMA_VERDICT_UNSIGNED, NULL), 3);
+	assert_int_equal(sign(plain, done, &site.ec), 3);
+	assert_int_equal(verify(done, PKGIMA_VERDICT_OK, NULL), 3);
+}
+
+static void test_signatures_in_the_header_cannot_be_changed(void **state)
+{
+	static const char text[] = "its file signatures are in the header, as of rpm 4.14, where they cannot be changed";
+	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
+	cleanup_signer struct pkgima_signer *signer = NULL;
+	cleanup_rpm struct pkgima_rpm *rpm = NULL;
+	const char *path = path_of("main");
+	struct pkgima_error error;
+	bool was_signed = false;
+	size_t length, count;
+	char *good = make_signature(false, &length);
+
+	(void)state;
+	rpm_maker_write(&(struct rpm_maker){ .files = 1, .signatures = (const char **)&good, .signature_count = 1,
+					     .main_signatures = true }, path);
+	free(good);
+	assert_int_equal(verify(path, PKGIMA_VERDICT_OK, NULL), 1);
+	rpm = open_rpm(path);
+	assert_int_equal(pkgima_signer_new(site.ec.key, site.ec.certificate, 1, &signer, &error), 0);
+	assert_int_equal(pkgima_output_open(path_of("main-signed"), 0644, &output, &error), 0);
+	assert_int_equal(pkgima_rpm_sign(rpm, signer, &output, &count, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text, text);
+	assert_int_equal(pkgima_rpm_strip(rpm, &output, &was_signed, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text, text);
+}
+
+/* librpm itself would print what it finds wrong; here it is in the message. */
+static void test_librpm_prints_nothing(void **state)
+{
+	const char *log = support_path(site.folder, "log"), *path = path_of("quiet");
+	int before = dup(STDERR_FILENO), fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct pkgima_error error = { "" };
+	struct pkgima_rpm *rpm = NULL;
+	int r;
+
+	(void)state;
+	assert_true(before >= 0 && fd >= 0);
+	rpm_maker_write(&(struct rpm_maker){ .files = 2, .one_mode = true }, path);
+	dup2(fd, STDERR_FILENO);
+	r = pkgima_rpm_open(path, &rpm, &error);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(fd);
+	assert_int_equal(r, -EINVAL);
+	assert_non_null(strstr(error.text, "its list of files is malformed: Wrong number of entries for tag Filemodes"));
+	assert_int_equal(size_of(log), 0);
 }
 
 static void test_no_files(void **state)
@@ -514,6 +576,9 @@ int main(void)
 		cmocka_unit_test(test_what_others_wrote_is_read),
 		cmocka_unit_test(test_a_file_without_a_digest_is_unsigned),
 		cmocka_unit_test(test_a_hundred_thousand_files),
+		cmocka_unit_test(test_states_hide_no_file),
+		cmocka_unit_test(test_signatures_in_the_header_cannot_be_changed),
+		cmocka_unit_test(test_librpm_prints_nothing),
 		cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_lying_index),
