@@ -16,7 +16,6 @@
 #include <rpm/rpmlib.h>
 #include <rpm/rpmts.h>
 
-#include "escape.h"
 #include "io.h"
 #include "rpm_files.h"
 #include "rpm_log.h"
@@ -99,7 +98,7 @@ static int read_headers(struct pkgima_rpm *rpm, struct pkgima_error *error)
 		/* An empty keyring: else it would be read from the rpmdb. */
 		rpmtsSetKeyring(ts, keyring);
 		rpmtsSetVSFlags(ts, RPMVSF_MASK_NOSIGNATURES | RPMVSF_MASK_NOPAYLOAD);
-		rc = rpmReadPackageFile(ts, fd, rpm->name, &header);
+		rc = rpmReadPackageFile(ts, fd, "package", &header);
 		rpm->payload_start = lseek(Fileno(fd), 0, SEEK_CUR);
 	}
 	pkgima_rpm_log_end();
@@ -184,9 +183,6 @@ int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima
 	if (!S_ISREG(st.st_mode))
 		return pkgima_fail(error, -EINVAL, "it is no regular file");
 	rpm->size = st.st_size;
-	rpm->name = pkgima_printable(path);
-	if (!rpm->name)
-		return pkgima_fail(error, -ENOMEM, "no memory to read a package");
 	/* Else its first use, by whichever thread, would. */
 	rpmInitCrypto();
 	r = check_start(rpm, error);
@@ -211,7 +207,6 @@ void pkgima_rpm_free(struct pkgima_rpm *rpm)
 	rpmfilesFree(rpm->files);
 	headerFree(rpm->header);
 	pkgima_close_cleanup(&rpm->fd);
-	free(rpm->name);
 	free(rpm);
 }
 

@@ -27,7 +27,8 @@ static bool is_in_main_header(const struct pkgima_rpm *rpm, Header signature, rp
 }
 
 /*
- * The signature header, loose: without the region that makes it one blob, so that tags can be added and removed.
+ * The signature header, loose: without the region that makes it one blob (headerCopy() leaves it out), so that tags can be
+ * added and removed.
  * *@ret_size: its size as such (headerSizeof()).
  */
 static int load_signature_header(const struct pkgima_rpm *rpm, Header *ret_header, unsigned int *ret_size,
@@ -69,7 +70,6 @@ static int load_signature_header(const struct pkgima_rpm *rpm, Header *ret_heade
 		return pkgima_fail(error, -EOPNOTSUPP,
 				   "its file signatures are in the header, as of rpm 4.14, where they cannot be changed");
 	}
-	headerDel(loose, RPMTAG_HEADERSIGNATURES);
 	*ret_size = headerSizeof(loose, HEADER_MAGIC_YES);
 	*ret_header = loose;
 	return 0;

@@ -181,7 +181,7 @@ static Header make_header(const struct rpm_maker *maker)
 	headerPutString(header, RPMTAG_RELEASE, "2");
 	headerPutString(header, RPMTAG_ARCH, "noarch");
 	headerPutString(header, RPMTAG_OS, "linux");
-	headerPutString(header, RPMTAG_PAYLOADFORMAT, "cpio");
+	headerPutString(header, RPMTAG_PAYLOADFORMAT, maker->payload_format ? maker->payload_format : "cpio");
 	headerPutString(header, RPMTAG_PAYLOADCOMPRESSOR, maker->compressor ? maker->compressor : "gzip");
 	put_number(header, RPMTAG_SIZE, (uint32_t)maker->files);
 	if (maker->source)

@@ -27,6 +27,7 @@ struct rpm_maker {
 	bool verity;             /* a signature for fs-verity of 3 MiB for the first file, none for the others */
 	bool main_signatures;    /* in the header, not the signature header */
 	const char *directory;   /* instead of /usr/lib/many/ */
+	const char *payload_format; /* instead of cpio */
 	const char *compressor;  /* instead of gzip, which takes what is not compressed as it is */
 	const struct rpm_maker_file *list; /* one for each file, or NULL */
 	const struct support_bytes *payload; /* NULL: none */

@@ -100,7 +100,8 @@ static const char *path_of(const char *name)
 }
 
 /* Signed as every package is. What the check of its payload says, with the results. */
-static int check(const struct rpm_maker *maker, struct pkgima_package_check *ret_check, struct pkgima_error *error)
+static int check_with(const struct pkgima_trust *trust, const struct rpm_maker *maker,
+		      struct pkgima_package_check *ret_check, struct pkgima_error *error)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
 	cleanup_signer struct pkgima_signer *signer = NULL;
@@ -115,7 +116,12 @@ static int check(const struct rpm_maker *maker, struct pkgima_package_check *ret
 	    pkgima_output_commit(&output, true, error) < 0 ||
 	    pkgima_rpm_open(path_of("done"), &done, error) < 0)
 		fail_msg("%s", error->text);
-	return pkgima_rpm_check(done, site.trust, true, 1, ret_check, error);
+	return pkgima_rpm_check(done, trust, true, 1, ret_check, error);
+}
+
+static int check(const struct rpm_maker *maker, struct pkgima_package_check *ret_check, struct pkgima_error *error)
+{
+	return check_with(site.trust, maker, ret_check, error);
 }
 
 static void accepted(const char *order)
@@ -227,6 +233,7 @@ static void test_other_content(void **state)
 {
 	cleanup_package_check struct pkgima_package_check result = { 0 };
 	cleanup_bytes struct support_bytes payload = { 0 };
+	cleanup_trust struct pkgima_trust *nobody = pkgima_trust_new();
 	struct rpm_maker_file other[FILES];
 	struct pkgima_error error = { "" };
 
@@ -239,6 +246,12 @@ static void test_other_content(void **state)
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(result.results[i].verdict,
 				 i == 0 || i == 4 ? PKGIMA_VERDICT_DIGEST_MISMATCH : PKGIMA_VERDICT_OK);
+	/* What the signature is not good for is said first. */
+	pkgima_package_check_free(&result);
+	assert_int_equal(check_with(nobody, &(struct rpm_maker){ .files = FILES, .list = other, .payload = &payload },
+				    &result, &error), 0);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(result.results[i].verdict, PKGIMA_VERDICT_UNKNOWN_KEY);
 }
 
 static void test_damaged_records(void **state)
@@ -271,18 +284,20 @@ static void test_damaged_records(void **state)
 static void test_compressors(void **state)
 {
 	static const char *const names[] = { "", "ufdio", "gzip.fpio", "GZIP" };
+	cleanup_package_check struct pkgima_package_check result = { 0 };
 	cleanup_bytes struct support_bytes payload = { 0 };
+	struct pkgima_error error = { "" };
 
 	(void)state;
 	append(&payload, "4 5 6 0- 1 2- 3 e");
 	for (size_t i = 0; i < 4; i++) {
-		cleanup_package_check struct pkgima_package_check result = { 0 };
-		struct pkgima_error error = { "" };
-
 		assert_int_equal(check(&(struct rpm_maker){ .files = FILES, .list = files, .payload = &payload,
 							    .compressor = names[i] }, &result, &error), -EOPNOTSUPP);
 		assert_string_equal(error.text, "payload: its compression is not handled");
 	}
+	assert_int_equal(check(&(struct rpm_maker){ .files = FILES, .list = files, .payload = &payload,
+						    .payload_format = "drpm" }, &result, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text, "payload: it is no cpio archive");
 }
 
 int main(void)
