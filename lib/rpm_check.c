@@ -144,7 +144,7 @@ static int check_contents(struct state *state, const int *file_of)
 	size_t files = rpmfilesFC(state->rpm->files), entries = state->check->entries.count;
 	int r;
 
-	state->entry_of = malloc((files + 1) * sizeof(*state->entry_of));
+	state->entry_of = calloc(files + 1, sizeof(*state->entry_of));
 	state->seen = calloc(entries + 1, sizeof(*state->seen));
 	state->buffer = malloc(READ_SIZE);
 	state->hasher = pkgima_hasher_new();
