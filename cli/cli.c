@@ -9,7 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../lib/dpkg.h"
 #include "../lib/escape.h"
+#include "../lib/rpmdb.h"
 
 void cli_hide_memory(void)
 {
@@ -107,20 +109,61 @@ bool cli_certs_add(struct cli_certs *certs, const char *path)
 	return true;
 }
 
-bool cli_open_dpkg(const struct cli_command *command, int root_fd, struct pkgima_dpkg **ret_dpkg)
-{
+/* Who may own a file. rpm's database is opened when there is a file of which it matters. */
+struct owners {
+	int root_fd;
+	struct pkgima_dpkg *dpkg;
+	struct pkgima_rpmdb *rpmdb;
+	bool no_rpmdb;
+	int result;                    /* of what was tried; -errno with @error */
 	struct pkgima_error error;
-	int r = pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, ret_dpkg, &error);
+};
 
+static bool is_owned_by_rpm(struct owners *owners, const char *path)
+{
+	bool owned = false;
+	int r = 0;
+
+	if (owners->no_rpmdb)
+		return false;
+	if (!owners->rpmdb)
+		r = pkgima_rpmdb_open(owners->root_fd, &owners->rpmdb, &owners->error);
+	owners->no_rpmdb = r == -ENOENT;
+	if (owners->no_rpmdb)
+		return false;
+	if (r == 0)
+		r = pkgima_rpmdb_owns(owners->rpmdb, path, &owned, &owners->error);
+	owners->result = r;
+	return owned;
+}
+
+static bool is_owned(void *context, const char *path)
+{
+	struct owners *owners = context;
+
+	return owners->result < 0 || pkgima_dpkg_owns(owners->dpkg, path) || is_owned_by_rpm(owners, path);
+}
+
+bool cli_load_store(const struct cli_command *command, int root_fd, struct pkgima_trust *trust)
+{
+	struct owners owners = { .root_fd = root_fd };
+	struct pkgima_error error = { "" };
+	int r;
+
+	r = pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, &owners.dpkg, &error);
 	if (r == 0 || r == -ENOENT)
-		return true;
-	cli_message(command, "%s", error.text);
-	return false;
+		r = pkgima_trust_load(trust, root_fd, is_owned, &owners, &error);
+	if (r == 0 && owners.result < 0)
+		r = pkgima_fail(&error, owners.result, "who owns a CA certificate cannot be told: %.900s", owners.error.text);
+	pkgima_dpkg_free(owners.dpkg);
+	pkgima_rpmdb_free(owners.rpmdb);
+	if (r < 0)
+		cli_message(command, "%s", error.text);
+	return r == 0;
 }
 
 struct pkgima_trust *cli_load_trust(const struct cli_command *command, int root_fd, const struct cli_certs *certs)
 {
-	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
 	cleanup_trust struct pkgima_trust *trust = pkgima_trust_new();
 	struct pkgima_error error;
 	int r = 0;
@@ -129,11 +172,8 @@ struct pkgima_trust *cli_load_trust(const struct cli_command *command, int root_
 		cli_message(command, "no memory for the trust store");
 		return NULL;
 	}
-	if (certs->count == 0) {
-		if (!cli_open_dpkg(command, root_fd, &dpkg))
-			return NULL;
-		r = pkgima_trust_load(trust, root_fd, pkgima_dpkg_owns, dpkg, &error);
-	}
+	if (certs->count == 0 && !cli_load_store(command, root_fd, trust))
+		return NULL;
 	for (size_t i = 0; i < certs->count && r == 0; i++)
 		r = pkgima_trust_add(trust, certs->paths[i], &error);
 	if (r < 0) {

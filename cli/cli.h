@@ -12,7 +12,6 @@
 
 #include "../lib/certificate.h"
 #include "../lib/deb.h"
-#include "../lib/dpkg.h"
 #include "../lib/error.h"
 #include "../lib/signing/signer.h"
 #include "../lib/trust.h"
@@ -68,8 +67,11 @@ struct cli_certs {
 };
 bool cli_certs_add(struct cli_certs *certs, const char *path);
 
-/* dpkg's database of the root; *@ret_dpkg stays NULL where there is none. False after a message when it cannot be read. */
-bool cli_open_dpkg(const struct cli_command *command, int root_fd, struct pkgima_dpkg **ret_dpkg);
+/*
+ * Loads the trust store of the root; a CA certificate that a package of dpkg or rpm owns does not count. False after a
+ * message.
+ */
+bool cli_load_store(const struct cli_command *command, int root_fd, struct pkgima_trust *trust);
 
 /*
  * The certificates to verify with: those that --certs named, else the trust store of the root. Warns about expired ones.

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
 #include <stdlib.h>
 
 #include "../lib/apply.h"
 #include "../lib/beneath.h"
+#include "../lib/dpkg.h"
+#include "../lib/rpmdb.h"
 #include "cli.h"
 
 struct session {
 	const struct cli_command *command;
+	int root_fd;
 	const struct pkgima_config *config;
 	struct cli_progress progress;
+	struct pkgima_apply_counts counts;
+	int status;                    /* the highest so far */
 };
+
+static void worsen(struct session *session, int status)
+{
+	session->status = status > session->status ? status : session->status;
+}
 
 static void report(void *context, const struct pkgima_finding *finding)
 {
@@ -38,38 +49,44 @@ static void complain(void *context, const char *sentence)
 	cli_message(context, "%s", sentence);
 }
 
-/* Moves the packages that @names wants to the front and returns how many; names that match none are complained about. */
-static size_t choose(const struct cli_command *command, const struct pkgima_dpkg *dpkg,
-		     struct pkgima_dpkg_package *packages, size_t count, char **names, int *status)
+/* The packages of one manager. */
+struct source {
+	const struct pkgima_manager *manager;
+	void *database;                /* NULL: there is none */
+	struct pkgima_installed *packages;
+	bool *wanted;                  /* for each */
+	size_t count;
+};
+
+/* Marks the packages that @name means; false where none of them is installed. */
+static bool choose(struct session *session, struct source *source, const char *name)
 {
-	cleanup_free bool *wanted = calloc(count + 1, sizeof(*wanted));
+	cleanup_free char *printable = cli_printable(name);
+	bool found = false;
+
+	for (size_t i = 0; i < source->count; i++)
+		if (source->manager->matches(source->database, name, &source->packages[i]))
+			source->wanted[i] = found = true;
+	if (found || !source->manager->is_installed(source->database, name))
+		return found;
+	cli_message(session->command, "%s: unsigned: the installed package has no %s", printable,
+		    source->manager->signatures);
+	worsen(session, CLI_VERDICT);
+	return true;
+}
+
+/* Moves the packages that are wanted to the front, in their order; how many. */
+static size_t take_wanted(struct source *source)
+{
 	size_t chosen = 0;
 
-	for (; wanted && *names; names++) {
-		cleanup_free char *name = cli_printable(*names);
-		bool found = false;
+	for (size_t i = 0; i < source->count; i++) {
+		struct pkgima_installed package = source->packages[i];
 
-		for (size_t i = 0; i < count; i++) {
-			if (pkgima_dpkg_name_matches(*names, packages[i].name))
-				wanted[i] = found = true;
-		}
-		if (found)
+		if (!source->wanted[i])
 			continue;
-		if (pkgima_dpkg_is_installed(dpkg, *names)) {
-			cli_message(command, "%s: unsigned: the installed package has no manifest", name);
-			*status = *status > CLI_VERDICT ? *status : CLI_VERDICT;
-		} else {
-			cli_message(command, "%s: no such package is installed", name);
-			*status = CLI_FAILED;
-		}
-	}
-	for (size_t i = 0; wanted && i < count; i++) {
-		if (wanted[i]) {
-			struct pkgima_dpkg_package package = packages[chosen];
-
-			packages[chosen++] = packages[i];
-			packages[i] = package;
-		}
+		source->packages[i] = source->packages[chosen];
+		source->packages[chosen++] = package;
 	}
 	return chosen;
 }
@@ -83,61 +100,140 @@ static int exit_status(const struct pkgima_apply_counts *counts, const struct pk
 	return CLI_OK;
 }
 
-static int apply(struct session *session, const struct pkgima_dpkg *dpkg, const struct pkgima_trust *trust, char **names)
+static void add_counts(struct pkgima_apply_counts *sums, const struct pkgima_apply_counts *counts)
 {
-	const struct cli_command *command = session->command;
+	sums->packages += counts->packages;
+	sums->applied += counts->applied;
+	sums->unchanged += counts->unchanged;
+	sums->left_out += counts->left_out;
+	sums->edited += counts->edited;
+	sums->absent += counts->absent;
+	sums->unsupported += counts->unsupported;
+	sums->refused += counts->refused;
+	sums->failed += counts->failed;
+}
+
+static void apply_source(struct session *session, struct source *source, const struct pkgima_trust *trust, bool all)
+{
 	struct pkgima_apply job = {
-		.dpkg = dpkg,
+		.root_fd = session->root_fd,
+		.manager = source->manager,
+		.database = source->database,
 		.trust = trust,
 		.config = session->config,
 		.report = report,
 		.progress = progress,
 		.context = session,
 	};
-	struct pkgima_dpkg_package *packages = NULL;
-	struct pkgima_apply_counts counts;
-	int status = CLI_OK, result;
+	struct pkgima_apply_counts counts = { 0 };
 	struct pkgima_error error;
-	size_t total = 0, count;
+	int r;
 
-	if (pkgima_dpkg_packages(dpkg, &packages, &total, &error) < 0) {
-		cli_message(command, "%s", error.text);
-		return CLI_FAILED;
-	}
-	count = *names ? choose(command, dpkg, packages, total, names, &status) : total;
 	cli_progress_begin(&session->progress);
-	if (pkgima_apply_packages(&job, packages, count, NULL, &counts, &error) < 0) {
-		cli_progress_end(&session->progress);
-		cli_message(command, "%s", error.text);
-		status = CLI_FAILED;
-	} else {
-		cli_progress_end(&session->progress);
-		printf("%zu package%s: %zu files signed, %zu were signed already, %zu not ok\n", counts.packages,
-		       counts.packages == 1 ? "" : "s", counts.applied, counts.unchanged, counts.refused + counts.failed + counts.unsupported);
-		if (counts.left_out + counts.edited + counts.absent)
-			printf("%zu files left out by the settings, %zu edited conffiles, %zu not on disk\n",
-			       counts.left_out, counts.edited, counts.absent);
-		result = exit_status(&counts, session->config);
-		status = result > status ? result : status;
+	r = pkgima_apply_packages(&job, source->packages, all ? source->count : take_wanted(source), NULL, &counts, &error);
+	cli_progress_end(&session->progress);
+	add_counts(&session->counts, &counts);
+	if (r < 0) {
+		cli_message(session->command, "%s", error.text);
+		worsen(session, CLI_FAILED);
 	}
-	pkgima_dpkg_packages_free(packages, total);
-	return cli_finish(command, status);
+	worsen(session, exit_status(&counts, session->config));
+}
+
+static void print_counts(const struct pkgima_apply_counts *counts)
+{
+	printf("%zu package%s: %zu files signed, %zu were signed already, %zu not ok\n", counts->packages,
+	       counts->packages == 1 ? "" : "s", counts->applied, counts->unchanged,
+	       counts->refused + counts->failed + counts->unsupported);
+	if (counts->left_out + counts->edited + counts->absent)
+		printf("%zu files left out by the settings, %zu edited conffiles, %zu not on disk\n", counts->left_out,
+		       counts->edited, counts->absent);
+}
+
+/* @names: none for all packages. */
+static void apply(struct session *session, struct source *sources, size_t count, const struct pkgima_trust *trust,
+		  char **names)
+{
+	for (char **name = names; *name; name++) {
+		cleanup_free char *printable = cli_printable(*name);
+		bool found = false;
+
+		for (size_t i = 0; i < count; i++)
+			if (sources[i].database && choose(session, &sources[i], *name))
+				found = true;
+		if (!found) {
+			cli_message(session->command, "%s: no such package is installed", printable);
+			worsen(session, CLI_FAILED);
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		if (sources[i].database)
+			apply_source(session, &sources[i], trust, !*names);
+	print_counts(&session->counts);
+}
+
+/* A database that cannot be read does not keep the other manager's packages from their signatures. */
+static void list_packages(struct session *session, struct source *source, int r, struct pkgima_error *error)
+{
+	if (r == -ENOENT)
+		return;
+	if (r == 0)
+		r = source->manager->list(source->database, &source->packages, &source->count, error);
+	if (r == 0) {
+		source->wanted = calloc(source->count + 1, sizeof(*source->wanted));
+		if (!source->wanted)
+			r = pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
+	}
+	if (r == 0)
+		return;
+	source->database = NULL;
+	cli_message(session->command, "%s", error->text);
+	worsen(session, CLI_FAILED);
+}
+
+static void free_source(struct source *source)
+{
+	pkgima_installed_free(source->packages, source->count);
+	free(source->wanted);
+}
+
+static void apply_databases(struct session *session, const struct pkgima_trust *trust, char **names)
+{
+	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
+	cleanup_rpmdb struct pkgima_rpmdb *rpmdb = NULL;
+	struct source sources[] = { { .manager = &pkgima_manager_dpkg }, { .manager = &pkgima_manager_rpm } };
+	struct pkgima_error error;
+	int r;
+
+	r = pkgima_dpkg_open(session->root_fd, PKGIMA_DPKG_ADMINDIR, &dpkg, &error);
+	sources[0].database = dpkg;
+	list_packages(session, &sources[0], r, &error);
+	r = pkgima_rpmdb_open(session->root_fd, &rpmdb, &error);
+	sources[1].database = rpmdb;
+	list_packages(session, &sources[1], r, &error);
+	if (sources[0].database || sources[1].database) {
+		apply(session, sources, 2, trust, names);
+	} else if (session->status == CLI_OK) {
+		cli_message(session->command, "there is no database of dpkg or rpm");
+		session->status = CLI_FAILED;
+	}
+	free_source(&sources[0]);
+	free_source(&sources[1]);
 }
 
 /* Opens what is needed beneath @root. @select: as given with --select, or NULL. */
 static int start(const struct cli_command *command, const char *root, const struct cli_certs *certs, const char *select,
 		 char **names)
 {
-	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
 	cleanup_trust struct pkgima_trust *trust = NULL;
 	cleanup_close int root_fd = -1;
 	struct pkgima_config config;
-	struct session session = { .command = command, .config = &config };
+	struct session session = { .command = command, .config = &config, .status = CLI_OK };
 	struct pkgima_error error;
 	int problems;
 
-	root_fd = pkgima_root_open(root, &error);
-	if (root_fd < 0 || pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, &dpkg, &error) < 0) {
+	root_fd = session.root_fd = pkgima_root_open(root, &error);
+	if (root_fd < 0) {
 		cli_message(command, "%s", error.text);
 		return CLI_FAILED;
 	}
@@ -149,7 +245,10 @@ static int start(const struct cli_command *command, const char *root, const stru
 	if (select)
 		pkgima_select_parse(select, &config.select);
 	trust = cli_load_trust(command, root_fd, certs);
-	return trust ? apply(&session, dpkg, trust, names) : CLI_FAILED;
+	if (!trust)
+		return CLI_FAILED;
+	apply_databases(&session, trust, names);
+	return cli_finish(command, session.status);
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)
@@ -201,10 +300,10 @@ const struct cli_command cmd_apply = {
 	.summary = "put the signatures of installed packages on their files",
 	.help = "Usage: pkgima apply [--root DIR] [--certs DIR|FILE]... [--select all|exec]\n"
 		"                    (--all | NAME...)\n"
-		"Sets security.ima of the files of installed packages from their manifests, after\n"
-		"checking signature and content. Files that carry their signature already are left\n"
-		"alone. Exit status 1 when something was not ok.\n\n"
-		"  --all              all packages that have a manifest\n"
+		"Sets security.ima of the files of packages that dpkg or rpm installed, after checking\n"
+		"signature and content. Files that carry their signature already are left alone. Exit\n"
+		"status 1 when something was not ok.\n\n"
+		"  --all              all packages that have signatures\n"
 		"  --root DIR         the system in DIR, with its own trust store and pkgima.conf\n"
 		"  --certs DIR|FILE   verify with these certificates, not the root's /etc/keys/ima\n"
 		"  --select all|exec  which files; default: what pkgima.conf says, else all\n"

@@ -232,7 +232,6 @@ static int parse(int argc, char **argv, struct keys *keys, size_t *ret_verb)
 
 static int run(const struct cli_command *command, int argc, char **argv)
 {
-	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
 	cleanup_trust struct pkgima_trust *trust = pkgima_trust_new();
 	cleanup_close int root = -1;
 	struct keys keys = { .command = command, .root = "/", .trust = trust };
@@ -248,15 +247,12 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		return CLI_FAILED;
 	}
 	root = pkgima_root_open(keys.root, &error);
-	r = root < 0 ? root : 0;
-	if (r == 0 && !cli_open_dpkg(command, root, &dpkg))
-		return CLI_FAILED;
-	if (r == 0)
-		r = pkgima_trust_load(trust, root, pkgima_dpkg_owns, dpkg, &error);
-	if (r < 0) {
+	if (root < 0) {
 		cli_message(command, "%s", error.text);
 		return CLI_FAILED;
 	}
+	if (!cli_load_store(command, root, trust))
+		return CLI_FAILED;
 	return verbs[verb].run(&keys);
 }
 

@@ -213,21 +213,16 @@ static void check_keyring(struct status *status, const struct pkgima_trust *trus
 static int check_all(struct status *status)
 {
 	cleanup_trust struct pkgima_trust *trust = pkgima_trust_new();
-	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
 	cleanup_close int root_fd = -1;
 	struct pkgima_error error = { "no memory for the trust store" };
-	int r;
 
 	root_fd = pkgima_root_open("/", &error);
-	r = root_fd < 0 ? root_fd : trust ? 0 : -ENOMEM;
-	if (r == 0 && !cli_open_dpkg(status->command, root_fd, &dpkg))
-		return CLI_FAILED;
-	if (r == 0)
-		r = pkgima_trust_load(trust, root_fd, pkgima_dpkg_owns, dpkg, &error);
-	if (r < 0) {
+	if (root_fd < 0 || !trust) {
 		cli_message(status->command, "%s", error.text);
 		return CLI_FAILED;
 	}
+	if (!cli_load_store(status->command, root_fd, trust))
+		return CLI_FAILED;
 	check_hooks(status);
 	check_rpm(status);
 	check_gate(status, root_fd);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "../lib/apply.h"
+#include "../lib/dpkg.h"
 #include "../lib/error.h"
 
 #define STAMP_FOLDER "/var/lib/dpkg-ima"

@@ -12,6 +12,7 @@
 
 #include "../lib/apply.h"
 #include "../lib/beneath.h"
+#include "../lib/dpkg.h"
 #include "../lib/escape.h"
 #include "../lib/system_keys.h"
 #include "stamp.h"
@@ -55,8 +56,11 @@ static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struc
 	struct pkgima_config config = { 0 };
 	struct session session = { .config = &config };
 	struct pkgima_apply_counts counts = { 0 };
+	cleanup_free struct pkgima_installed *list = calloc(count, sizeof(*list));
 	struct pkgima_apply job = {
-		.dpkg = dpkg,
+		.root_fd = root_fd,
+		.manager = &pkgima_manager_dpkg,
+		.database = (void *)dpkg,
 		.trust = trust,
 		.config = &config,
 		.report = report,
@@ -64,13 +68,14 @@ static int apply_chosen(int root_fd, const struct pkgima_dpkg *dpkg, const struc
 	};
 	int r;
 
-	if (!trust)
-		return pkgima_fail(error, -ENOMEM, "no memory for the trust store");
+	if (!trust || !list)
+		return pkgima_fail(error, -ENOMEM, "no memory for the trust store and the list of packages");
+	pkgima_dpkg_as_installed(packages, count, list);
 	if (pkgima_config_load(root_fd, &config, complain, NULL, error) < 0)
 		say(error->text);
 	r = pkgima_trust_load(trust, root_fd, pkgima_dpkg_owns, (void *)dpkg, error);
 	if (r == 0)
-		r = pkgima_apply_packages(&job, packages, count, outcomes, &counts, error);
+		r = pkgima_apply_packages(&job, list, count, outcomes, &counts, error);
 	if (r < 0)
 		return r;
 	if (session.unsupported && config.unsupported_fs != PKGIMA_UNSUPPORTED_IGNORE)

@@ -14,17 +14,14 @@
 #include "escape.h"
 #include "parallel.h"
 
-/* Packages are read and worked on in portions of so many, or of so many bytes of manifests, which bounds memory. */
+/* Packages are read and worked on in portions of so many, or of entries of so many bytes, which bounds memory. */
 #define PORTION_PACKAGES 256
 #define PORTION_BYTES ((uintmax_t)8 * 1024 * 1024)
-/* And up to so many, to keep a package's instances together. */
-#define INSTANCES_BYTES (8 * PORTION_BYTES)
-
-/* Names under which dpkg keeps a conffile while, or after, the administrator's own version stays. */
-static const char *const conffile_suffixes[] = { "", ".dpkg-new", ".dpkg-dist" };
+/* And up to so many, to keep a group together. */
+#define GROUP_BYTES (8 * PORTION_BYTES)
 
 struct portion_package {
-	const struct pkgima_dpkg_package *package;
+	const struct pkgima_installed *package;
 	struct pkgima_entries entries;
 	atomic_bool refused, failed;
 };
@@ -58,7 +55,7 @@ static void report(struct portion *portion, struct portion_package *package, con
 		.reason = reason,
 	};
 
-	/* A manifest that cannot be read stays so, files may become readable, and disks get room. */
+	/* A list that cannot be read stays so, files may become readable, and disks get room. */
 	atomic_store(failed && path ? &package->failed : &package->refused, true);
 	if (failed)
 		portion->counts->failed++;
@@ -71,29 +68,34 @@ static void report(struct portion *portion, struct portion_package *package, con
 	pthread_mutex_unlock(portion->report_lock);
 }
 
-/*
- * The same package of another architecture has the same file with a signature of its own, and both are good: what either
- * of them put there is left alone, else they would replace each other's for ever.
- */
-static bool sibling_applied(const struct portion *portion, const struct task *task, int fd)
+/* Is @entry another one of the same content, whose signature the file carries? */
+static bool is_carried(const struct pkgima_entry *entry, const struct task *task, int fd)
 {
-	const char *name = task->package->package->name;
-	size_t length = strcspn(name, ":");
+	return entry && entry != task->entry && entry->ima.bytes && entry->hash == task->entry->hash &&
+	       !memcmp(entry->digest, task->entry->digest, pkgima_hash_size(entry->hash)) &&
+	       pkgima_file_has_value(fd, &entry->ima);
+}
 
-	if (name[length] != ':')
+/*
+ * Another package of the group has the same file with a signature of its own, and so has another name of the file, and all
+ * are good: what any of them put there is left alone, else they would replace each other's for ever.
+ */
+static bool other_applied(const struct portion *portion, const struct task *task, int fd, const struct stat *st)
+{
+	const struct portion_package *own = task->package;
+
+	if (fgetxattr(fd, PKGIMA_XATTR_IMA, NULL, 0) <= 0)
 		return false;
 	for (size_t i = 0; i < portion->count; i++) {
 		const struct portion_package *other = &portion->packages[i];
-		const struct pkgima_entry *entry;
 
-		if (other == task->package || strncmp(other->package->name, name, length + 1) != 0)
-			continue;
-		entry = pkgima_entries_find(&other->entries, task->entry->path);
-		if (entry && entry->hash == task->entry->hash &&
-		    !memcmp(entry->digest, task->entry->digest, pkgima_hash_size(entry->hash)) &&
-		    pkgima_file_has_value(fd, &entry->ima))
+		if (other != own && other->package->group == own->package->group &&
+		    is_carried(pkgima_entries_find(&other->entries, task->entry->path), task, fd))
 			return true;
 	}
+	for (size_t i = 0; st->st_nlink > 1 && i < own->entries.count; i++)
+		if (is_carried(&own->entries.list[i], task, fd))
+			return true;
 	return false;
 }
 
@@ -110,16 +112,6 @@ static void write_value(struct portion *portion, const struct task *task, const 
 		portion->counts->applied++;
 }
 
-/* Opens what stands at @path; a maintainer script is found beside the manifest. */
-static int open_target(const struct portion *portion, const struct task *task, const char *path, struct stat *ret_stat)
-{
-	const struct pkgima_dpkg *dpkg = portion->apply->dpkg;
-
-	if (task->entry->type == PKGIMA_ENTRY_SCRIPT)
-		return pkgima_beneath_open_file(dpkg->info_fd, strrchr(path, '/') + 1, ret_stat);
-	return pkgima_beneath_open_file(dpkg->root_fd, path, ret_stat);
-}
-
 /* Returns whether the file was there. */
 static bool apply_to(struct portion *portion, struct pkgima_checker *checker, const struct task *task, const char *path)
 {
@@ -130,7 +122,7 @@ static bool apply_to(struct portion *portion, struct pkgima_checker *checker, co
 	struct stat st;
 	int r;
 
-	fd = open_target(portion, task, path, &st);
+	fd = pkgima_beneath_open_file(portion->apply->root_fd, path, &st);
 	if (fd == -ENOENT)
 		return false;
 	if (fd < 0) {
@@ -138,7 +130,7 @@ static bool apply_to(struct portion *portion, struct pkgima_checker *checker, co
 		       fd == -EINVAL ? "something else than a regular file is there" : strerror(-fd));
 		return true;
 	}
-	if (pkgima_file_has_value(fd, &entry->ima) || sibling_applied(portion, task, fd)) {
+	if (entry->ima.bytes && (pkgima_file_has_value(fd, &entry->ima) || other_applied(portion, task, fd, &st))) {
 		portion->counts->unchanged++;
 		return true;
 	}
@@ -158,40 +150,36 @@ static bool apply_to(struct portion *portion, struct pkgima_checker *checker, co
 	return true;
 }
 
-static void apply_to_conffile(struct portion *portion, struct pkgima_checker *checker, const struct task *task,
-			      const char *path)
+/* The new version of an edited conffile stands beside it. */
+static bool apply_beside(struct portion *portion, struct pkgima_checker *checker, const struct task *task, const char *path)
 {
 	char name[PKGIMA_PATH_MAX + 16];
 	bool found = false;
 
-	for (size_t i = 0; i < sizeof(conffile_suffixes) / sizeof(conffile_suffixes[0]); i++) {
-		snprintf(name, sizeof(name), "%s%s", path, conffile_suffixes[i]);
+	for (const char *const *suffix = portion->apply->manager->conffile_suffixes; *suffix; suffix++) {
+		snprintf(name, sizeof(name), "%s%s", path, *suffix);
 		if (apply_to(portion, checker, task, name))
 			found = true;
 	}
-	if (!found)
-		portion->counts->absent++;
+	return found;
 }
 
 static int work_on_task(void *context, void *state, size_t index, struct pkgima_error *error)
 {
 	struct portion *portion = context;
+	const struct pkgima_apply *apply = portion->apply;
 	const struct task *task = &portion->tasks[index];
-	const struct pkgima_dpkg *dpkg = portion->apply->dpkg;
-	const char *name = task->package->package->name;
 	const char *path = task->entry->path;
-	char script[PKGIMA_PATH_MAX + 1];
+	char buffer[PKGIMA_PATH_MAX + 1];
+	bool found;
 
 	(void)error;
-	if (task->entry->type == PKGIMA_ENTRY_SCRIPT) {
-		snprintf(script, sizeof(script), "%s/%s.%s", dpkg->info_path, name, path + strlen("DEBIAN/"));
-		path = script;
-	} else {
-		path = pkgima_dpkg_divert(dpkg, name, path);
-	}
-	if (task->entry->type == PKGIMA_ENTRY_CONFFILE)
-		apply_to_conffile(portion, state, task, path);
-	else if (!apply_to(portion, state, task, path))
+	if (apply->manager->locate)
+		path = apply->manager->locate(apply->database, task->package->package, task->entry, buffer);
+	found = apply_to(portion, state, task, path);
+	if (task->entry->type == PKGIMA_ENTRY_CONFFILE && apply_beside(portion, state, task, path))
+		found = true;
+	if (!found)
 		portion->counts->absent++;
 	return 0;
 }
@@ -216,7 +204,7 @@ static int read_package(void *context, void *state, size_t index, struct pkgima_
 
 	(void)state;
 	(void)error;
-	r = pkgima_dpkg_read(portion->apply->dpkg, package->package->name, &package->entries, &reason);
+	r = portion->apply->manager->read(portion->apply->database, package->package, &package->entries, &reason);
 	if (r < 0) {
 		package->entries.count = 0;
 		report(portion, package, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, true, reason.text);
@@ -256,41 +244,35 @@ static int work_on_portion(struct portion *portion, struct pkgima_error *error)
 		.end = end_thread,
 		.work = work_on_task,
 	};
+	const struct pkgima_apply *apply = portion->apply;
 	int r;
 
-	r = pkgima_parallel_run(&reading, portion->apply->threads, error);
+	r = pkgima_parallel_run(&reading, apply->manager->read_in_parallel ? apply->threads : 1, error);
 	if (r == 0)
 		r = make_tasks(portion, error);
 	if (r == 0) {
 		working.count = portion->task_count;
-		r = pkgima_parallel_run(&working, portion->apply->threads, error);
+		r = pkgima_parallel_run(&working, apply->threads, error);
 	}
 	return r;
 }
 
-static bool is_instance_of_same(const char *left, const char *right)
-{
-	size_t length = strcspn(left, ":");
-
-	return left[length] == ':' && !strncmp(left, right, length + 1);
-}
-
 /*
- * How many packages from @first make a portion: by the size of their manifests, an entry taking at least some 100 bytes.
- * Instances of one package for several architectures are not torn apart, unless they are unreasonably large.
+ * How many packages from @first make a portion: by the size of their entries, one taking at least some 100 bytes. Groups
+ * are not torn apart, unless they are unreasonably large.
  */
-static size_t portion_size(const struct pkgima_dpkg_package *packages, size_t first, size_t count)
+static size_t portion_size(const struct pkgima_installed *packages, size_t first, size_t count)
 {
-	uintmax_t bytes = (uintmax_t)packages[first].stat.st_size;
+	uintmax_t bytes = packages[first].size;
 	size_t n = 1;
 
 	for (; first + n < count; n++) {
-		const struct pkgima_dpkg_package *next = &packages[first + n];
+		const struct pkgima_installed *next = &packages[first + n];
 
-		bytes += (uintmax_t)next->stat.st_size;
-		if (bytes > INSTANCES_BYTES)
+		bytes += next->size;
+		if (bytes > GROUP_BYTES)
 			break;
-		if ((bytes > PORTION_BYTES || n >= PORTION_PACKAGES) && !is_instance_of_same(next[-1].name, next->name))
+		if ((bytes > PORTION_BYTES || n >= PORTION_PACKAGES) && next[-1].group != next->group)
 			break;
 	}
 	return n;
@@ -304,7 +286,7 @@ static enum pkgima_outcome outcome(const struct portion_package *package, int r)
 	return package->refused ? PKGIMA_OUTCOME_REFUSED : PKGIMA_OUTCOME_GOOD;
 }
 
-int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_dpkg_package *packages, size_t count,
+int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
 			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error)
 {
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

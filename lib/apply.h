@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 #include "config.h"
-#include "dpkg.h"
+#include "manager.h"
 #include "trust.h"
 #include "verdict.h"
 
 /* What is said about one file, or about a whole package (path NULL), that is not as it should be. */
 struct pkgima_finding {
-	const char *package;           /* as dpkg names it */
+	const char *package;           /* as its manager names it */
 	const char *path;              /* raw; where the file really is */
 	enum pkgima_verdict verdict;
 	bool failed;                   /* it could not be found out, or not be written; the verdict says nothing */
@@ -27,7 +27,9 @@ enum pkgima_outcome {
 };
 
 struct pkgima_apply {
-	const struct pkgima_dpkg *dpkg;
+	int root_fd;
+	const struct pkgima_manager *manager;
+	void *database;                /* the manager's */
 	const struct pkgima_trust *trust;
 	const struct pkgima_config *config;
 	unsigned int threads;          /* 0: all cores */
@@ -38,25 +40,25 @@ struct pkgima_apply {
 };
 
 struct pkgima_apply_counts {
-	size_t packages;       /* manifests looked at */
+	size_t packages;       /* signed ones that were looked at */
 	size_t applied;        /* files whose security.ima was written */
 	size_t unchanged;      /* files that carried it already */
 	size_t left_out;       /* not under `select` or `conffiles` */
 	size_t edited;         /* conffiles whose content is no longer the package's */
-	size_t absent;         /* not on disk (path-exclude, or removed since) */
+	size_t absent;         /* not on disk (path-exclude, excluded documentation, or removed since) */
 	size_t unsupported;    /* the file system takes no security.ima */
 	size_t refused;        /* findings with a verdict: nothing was written */
 	size_t failed;         /* findings without */
 };
 
 /*
- * Puts the signatures of these packages' manifests on their files: verified first, on the descriptor that was checked.
- * A file that carries the manifest's signature already is left alone without reading it: nothing would be written, and
- * whether content and signature still fit is the kernel's question (and that of an audit).
+ * Puts the signatures of these packages, a part of what the manager lists, on their files: verified first, on the
+ * descriptor that was checked. A file that carries its signature already is left alone without reading it: nothing would
+ * be written, and whether content and signature still fit is the kernel's question (and that of an audit).
  * @outcomes (may be NULL) gets one element per package.
  * Returns 0 when all were worked on, whatever was found; -errno when that was not possible.
  */
-int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_dpkg_package *packages, size_t count,
+int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
 			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error);
 
 #endif

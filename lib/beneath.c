@@ -98,6 +98,13 @@ int pkgima_beneath_stat(int root_fd, const char *path, bool follow, struct stat 
 	return fstat(fd, ret_stat) < 0 ? -errno : 0;
 }
 
+bool pkgima_beneath_leads_to(int root_fd, const char *path, bool follow, const struct stat *st)
+{
+	struct stat own;
+
+	return pkgima_beneath_stat(root_fd, path, follow, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino;
+}
+
 int pkgima_beneath_open_folder(int root_fd, const char *path)
 {
 	return open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY);

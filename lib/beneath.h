@@ -35,6 +35,9 @@ int pkgima_beneath_open_real_file(int root_fd, const char *path, struct stat *re
 /* What stands at @path, whatever it is; with @follow behind a final symbolic link. 0 or -errno. */
 int pkgima_beneath_stat(int root_fd, const char *path, bool follow, struct stat *ret_stat);
 
+/* Does @path lead to the file that @st is of: by way of folders that are links or, with @follow, a final link? */
+bool pkgima_beneath_leads_to(int root_fd, const char *path, bool follow, const struct stat *st);
+
 /*
  * Opens a folder, following symbolic links inside the root; the other one follows none and fails with -ELOOP. Returns a
  * descriptor usable for openat() and reading, or -errno.

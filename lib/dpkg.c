@@ -355,10 +355,7 @@ struct wanted {
 /* Does @path lead to it, be it through folders that are links, or with @follow through a link of this name? */
 static bool leads_to(const struct wanted *wanted, const char *path, bool follow)
 {
-	struct stat st;
-
-	return wanted->exists && pkgima_beneath_stat(wanted->dpkg->root_fd, path, follow, &st) == 0 &&
-	       st.st_dev == wanted->stat.st_dev && st.st_ino == wanted->stat.st_ino;
+	return wanted->exists && pkgima_beneath_leads_to(wanted->dpkg->root_fd, path, follow, &wanted->stat);
 }
 
 /* Whatever links there are on the way, a file that is unpacked keeps the last component of its name. */

@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "entry.h"
 #include "error.h"
+#include "manager.h"
 
 /*
  * dpkg's database as far as signatures need it, read only: info/PKG.imasigs or info/PKG:ARCH.imasigs, info/….list,
@@ -53,6 +54,12 @@ PKGIMA_DEFINE_CLEANUP(pkgima_dpkg, struct pkgima_dpkg, pkgima_dpkg_free)
 int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
 			 struct pkgima_error *error);
 void pkgima_dpkg_packages_free(struct pkgima_dpkg_package *packages, size_t count);
+
+/*
+ * The same in the form of pkgima_manager_dpkg's list, into @ret_list of @count elements; the names stay those of @packages,
+ * which may be a part of the list and are sorted by name.
+ */
+void pkgima_dpkg_as_installed(const struct pkgima_dpkg_package *packages, size_t count, struct pkgima_installed *ret_list);
 
 /* Is a package of this name ("PKG", any architecture, or "PKG:ARCH") installed, so that it has a list of files? */
 bool pkgima_dpkg_is_installed(const struct pkgima_dpkg *dpkg, const char *name);

@@ -16,7 +16,6 @@
 #include <rpm/rpmlib.h>
 #include <rpm/rpmts.h>
 
-#include "escape.h"
 #include "io.h"
 #include "rpm_files.h"
 #include "rpm_log.h"
@@ -25,6 +24,9 @@
 #define TAG_RPMFORMAT 5114
 /* What this code knows. */
 #define FORMAT_MAX 4
+
+/* RPMFI_NOVERITYSIGNATURES of rpm 4.17 and later: for those, librpm takes memory for the longest as often as there are files. */
+#define NO_VERITY_SIGNATURES (1 << 19)
 
 /* lib/rpmlead.c: magic, major version, …, signature type 5 (a header). */
 static const uint8_t lead_magic[] = { 0xed, 0xab, 0xee, 0xdb };
@@ -96,7 +98,7 @@ static int read_headers(struct pkgima_rpm *rpm, struct pkgima_error *error)
 		/* An empty keyring: else it would be read from the rpmdb. */
 		rpmtsSetKeyring(ts, keyring);
 		rpmtsSetVSFlags(ts, RPMVSF_MASK_NOSIGNATURES | RPMVSF_MASK_NOPAYLOAD);
-		rc = rpmReadPackageFile(ts, fd, rpm->name, &header);
+		rc = rpmReadPackageFile(ts, fd, "package", &header);
 		rpm->payload_start = lseek(Fileno(fd), 0, SEEK_CUR);
 	}
 	pkgima_rpm_log_end();
@@ -109,6 +111,18 @@ static int read_headers(struct pkgima_rpm *rpm, struct pkgima_error *error)
 	if (!header || rc == RPMRC_FAIL || rc == RPMRC_NOTFOUND)
 		return pkgima_rpm_fail(&log, error, -EINVAL, "librpm cannot read its headers");
 	return 0;
+}
+
+/* Without states: those are the rpmdb's, and say nothing of what rpm will install. */
+static int read_files(struct pkgima_rpm *rpm, struct pkgima_error *error)
+{
+	struct pkgima_rpm_log log;
+
+	pkgima_rpm_log_begin(&log);
+	rpm->files = rpmfilesNew(NULL, rpm->header, RPMTAG_BASENAMES,
+				 RPMFI_FLAGS_QUERY | RPMFI_NOFILESTATES | NO_VERITY_SIGNATURES);
+	pkgima_rpm_log_end();
+	return rpm->files ? 0 : pkgima_rpm_fail(&log, error, -EINVAL, "its list of files is malformed");
 }
 
 static int check_format(const struct pkgima_rpm *rpm, struct pkgima_error *error)
@@ -125,36 +139,6 @@ static int check_format(const struct pkgima_rpm *rpm, struct pkgima_error *error
 	return 0;
 }
 
-static bool is_hexadecimal(const char *text)
-{
-	size_t length = strspn(text, "0123456789abcdefABCDEF");
-
-	return !text[length] && length % 2 == 0;
-}
-
-/* librpm passes silently over signatures that it cannot use, all of the package's at once (lib/rpmfi.c, hex2binv()). */
-static int check_signatures(struct pkgima_rpm *rpm, struct pkgima_error *error)
-{
-	struct rpmtd_s values;
-	const char *value;
-	int r = 0;
-
-	if (!headerGet(rpm->header, RPMTAG_FILESIGNATURES, &values, HEADERGET_MINMEM))
-		return 0;
-	if (rpmtdType(&values) != RPM_STRING_ARRAY_TYPE)
-		r = pkgima_fail(error, -EINVAL, "its file signatures are no list of strings");
-	else if (rpmtdCount(&values) != rpmfilesFC(rpm->files))
-		r = pkgima_fail(error, -EINVAL, "it has %u file signatures for %u files: rpm takes none of them",
-				rpmtdCount(&values), rpmfilesFC(rpm->files));
-	while (r == 0 && (value = rpmtdNextString(&values))) {
-		rpm->is_signed |= *value != '\0';
-		if (!is_hexadecimal(value))
-			r = pkgima_fail(error, -EINVAL, "a file signature is no hexadecimal: rpm takes none of them");
-	}
-	rpmtdFreeData(&values);
-	return r;
-}
-
 int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima_error *error)
 {
 	cleanup_rpm struct pkgima_rpm *rpm = calloc(1, sizeof(*rpm));
@@ -169,9 +153,6 @@ int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima
 	if (!S_ISREG(st.st_mode))
 		return pkgima_fail(error, -EINVAL, "it is no regular file");
 	rpm->size = st.st_size;
-	rpm->name = pkgima_printable(path);
-	if (!rpm->name)
-		return pkgima_fail(error, -ENOMEM, "no memory to read a package");
 	/* Else its first use, by whichever thread, would. */
 	rpmInitCrypto();
 	r = check_start(rpm, error);
@@ -179,12 +160,10 @@ int pkgima_rpm_open(const char *path, struct pkgima_rpm **ret_rpm, struct pkgima
 		r = read_headers(rpm, error);
 	if (r == 0)
 		r = check_format(rpm, error);
-	if (r < 0)
-		return r;
-	rpm->files = rpmfilesNew(NULL, rpm->header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
-	if (!rpm->files)
-		return pkgima_fail(error, -EINVAL, "its list of files is malformed");
-	r = check_signatures(rpm, error);
+	if (r == 0)
+		r = read_files(rpm, error);
+	if (r == 0)
+		r = pkgima_rpm_check_signatures(rpm->header, rpm->files, &rpm->is_signed, error);
 	if (r < 0)
 		return r;
 	*ret_rpm = pkgima_steal_pointer(&rpm);
@@ -198,7 +177,6 @@ void pkgima_rpm_free(struct pkgima_rpm *rpm)
 	rpmfilesFree(rpm->files);
 	headerFree(rpm->header);
 	pkgima_close_cleanup(&rpm->fd);
-	free(rpm->name);
 	free(rpm);
 }
 

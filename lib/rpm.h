@@ -17,7 +17,6 @@
  */
 struct pkgima_rpm {
 	int fd;                        /* owned */
-	char *name;                    /* path, escaped, for messages; owned */
 	off_t header_start;            /* of the header, behind the signature header and its padding */
 	off_t payload_start;
 	off_t size;                    /* of the file */

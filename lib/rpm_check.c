@@ -6,14 +6,13 @@
 #include <unistd.h>
 
 #include <rpm/header.h>
-#include <rpm/rpmarchive.h>
-#include <rpm/rpmfi.h>
 #include <rpm/rpmio.h>
 #include <rpm/rpmtag.h>
 
 #include "rpm.h"
 #include "rpm_files.h"
 #include "rpm_log.h"
+#include "rpm_payload.h"
 
 #define READ_SIZE ((size_t)128 * 1024)
 
@@ -28,19 +27,15 @@ struct state {
 	struct pkgima_error *error;
 };
 
-static int hash_content(struct state *state, rpmfi archive, enum pkgima_hash hash, uint8_t digest[PKGIMA_DIGEST_MAX])
+static int hash_content(struct state *state, struct pkgima_rpm_payload *payload, enum pkgima_hash hash,
+			uint8_t digest[PKGIMA_DIGEST_MAX])
 {
-	rpm_loff_t left = rpmfiFSize(archive);
 	int r = pkgima_hasher_begin(state->hasher, hash, state->error);
+	ssize_t n = 1;
 
-	while (r == 0 && left > 0) {
-		size_t wanted = left < READ_SIZE ? (size_t)left : READ_SIZE;
-		ssize_t n = rpmfiArchiveRead(archive, state->buffer, wanted);
-
-		if (n <= 0)
-			return pkgima_fail(state->error, -EINVAL, "it ends in the middle of a file");
-		left -= (rpm_loff_t)n;
-		r = pkgima_hasher_update(state->hasher, state->buffer, (size_t)n, state->error);
+	while (r == 0 && n > 0) {
+		n = pkgima_rpm_payload_read(payload, state->buffer, READ_SIZE, state->error);
+		r = n < 0 ? (int)n : pkgima_hasher_update(state->hasher, state->buffer, (size_t)n, state->error);
 	}
 	return r < 0 ? r : pkgima_hasher_end(state->hasher, digest, state->error);
 }
@@ -48,13 +43,9 @@ static int hash_content(struct state *state, rpmfi archive, enum pkgima_hash has
 static void note_content(struct state *state, int file, const uint8_t *digest)
 {
 	int index = state->entry_of[file];
-	struct pkgima_result *result;
-	const struct pkgima_entry *entry;
+	struct pkgima_result *result = &state->check->results[index];
+	const struct pkgima_entry *entry = &state->check->entries.list[index];
 
-	if (index < 0)
-		return;
-	entry = &state->check->entries.list[index];
-	result = &state->check->results[index];
 	state->seen[index] = true;
 	if (result->verdict != PKGIMA_VERDICT_OK || !memcmp(digest, entry->digest, pkgima_hash_size(entry->hash)))
 		return;
@@ -62,17 +53,15 @@ static void note_content(struct state *state, int file, const uint8_t *digest)
 	snprintf(result->reason, sizeof(result->reason), "the content in the package is not what was signed");
 }
 
-/* One content, of a file and of all that are hard links of it. */
-static int check_content(struct state *state, rpmfi archive)
+/* One content, of a file and of all that are hard links of it: each is an entry (pkgima_rpm_is_file()). */
+static int check_content(struct state *state, struct pkgima_rpm_payload *payload, int file)
 {
 	uint8_t digest[PKGIMA_DIGEST_MAX];
-	int file = rpmfiFX(archive), r;
 	const int *links = NULL;
 	uint32_t count;
+	int r;
 
-	if (file < 0 || file >= (int)rpmfilesFC(state->rpm->files) || state->entry_of[file] < 0)
-		return 0;
-	r = hash_content(state, archive, state->check->entries.list[state->entry_of[file]].hash, digest);
+	r = hash_content(state, payload, state->check->entries.list[state->entry_of[file]].hash, digest);
 	if (r < 0)
 		return r;
 	note_content(state, file, digest);
@@ -82,24 +71,26 @@ static int check_content(struct state *state, rpmfi archive)
 	return 0;
 }
 
-static int walk(struct state *state, FD_t payload)
+/* Files have their verdict; without the rest, too, rpm does not install the package. */
+static int check_rest(const struct state *state, const struct pkgima_rpm_payload *payload)
 {
-	rpmfi archive = rpmfiNewArchiveReader(payload, state->rpm->files, RPMFI_ITER_READ_ARCHIVE);
-	int next, r = 0;
+	for (int i = 0; i < (int)rpmfilesFC(state->rpm->files); i++)
+		if (!payload->found[i] && state->entry_of[i] < 0 &&
+		    !(rpmfilesFFlags(state->rpm->files, i) & RPMFILE_GHOST))
+			return pkgima_fail(state->error, -EINVAL, "a link or folder that the header names is missing");
+	return 0;
+}
 
-	if (!archive)
-		return pkgima_fail(state->error, -EINVAL, "librpm cannot read it");
-	while (r == 0 && (next = rpmfiNext(archive)) >= 0)
-		if (rpmfiArchiveHasContent(archive))
-			r = check_content(state, archive);
-	if (r == 0 && next != RPMERR_ITER_END) {
-		char *reason = rpmfileStrerror(next);
+static int walk(struct state *state, FD_t fd)
+{
+	struct pkgima_rpm_payload payload;
+	int file, r = pkgima_rpm_payload_begin(&payload, fd, state->rpm->files, state->error);
 
-		r = pkgima_fail(state->error, -EINVAL, "%s", reason ? reason : "it is damaged");
-		free(reason);
-	}
-	rpmfiArchiveClose(archive);
-	rpmfiFree(archive);
+	while (r == 0 && (r = pkgima_rpm_payload_next(&payload, &file, state->error)) > 0)
+		r = check_content(state, &payload, file);
+	if (r == 0)
+		r = check_rest(state, &payload);
+	pkgima_rpm_payload_end(&payload);
 	return r;
 }
 
@@ -108,7 +99,7 @@ static int check_payload(struct state *state)
 {
 	static const char *const known[] = { "gzip", "bzip2", "xz", "lzma", "zstd", NULL };
 	const char *format = pkgima_rpm_string(state->rpm, RPMTAG_PAYLOADFORMAT);
-	const char *compressor = pkgima_rpm_string(state->rpm, RPMTAG_PAYLOADCOMPRESSOR);
+	const char *compressor = headerGetString(state->rpm->header, RPMTAG_PAYLOADCOMPRESSOR);
 	struct pkgima_rpm_log log;
 	FD_t fd, payload = NULL;
 	char mode[16];
@@ -117,7 +108,7 @@ static int check_payload(struct state *state)
 
 	if (strcmp(format, "cpio") != 0)
 		return pkgima_fail(state->error, -EOPNOTSUPP, "payload: it is no cpio archive");
-	if (!*compressor)
+	if (!compressor)
 		compressor = known[0];
 	while (known[i] && strcmp(known[i], compressor) != 0)
 		i++;
@@ -153,7 +144,7 @@ static int check_contents(struct state *state, const int *file_of)
 	size_t files = rpmfilesFC(state->rpm->files), entries = state->check->entries.count;
 	int r;
 
-	state->entry_of = malloc((files + 1) * sizeof(*state->entry_of));
+	state->entry_of = calloc(files + 1, sizeof(*state->entry_of));
 	state->seen = calloc(entries + 1, sizeof(*state->seen));
 	state->buffer = malloc(READ_SIZE);
 	state->hasher = pkgima_hasher_new();

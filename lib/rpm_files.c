@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rpm/header.h>
 #include <rpm/rpmcrypto.h>
 
 #include "cleanup.h"
@@ -92,6 +93,40 @@ void pkgima_rpm_entry(rpmfiles files, int index, struct pkgima_entry *ret_entry)
 		return;
 	ret_entry->ima.bytes = signature;
 	ret_entry->ima.length = length;
+}
+
+static bool is_hexadecimal(const char *text)
+{
+	size_t length = strspn(text, "0123456789abcdefABCDEF");
+
+	return !text[length] && length % 2 == 0;
+}
+
+int pkgima_rpm_check_signatures(Header header, rpmfiles files, bool *ret_signed, struct pkgima_error *error)
+{
+	struct rpmtd_s values;
+	bool is_signed = false;
+	const char *value;
+	int r = 0;
+
+	if (!headerGet(header, RPMTAG_FILESIGNATURES, &values, HEADERGET_MINMEM)) {
+		*ret_signed = false;
+		return 0;
+	}
+	if (rpmtdType(&values) != RPM_STRING_ARRAY_TYPE)
+		r = pkgima_fail(error, -EINVAL, "its file signatures are no list of strings");
+	else if (rpmtdCount(&values) != rpmfilesFC(files))
+		r = pkgima_fail(error, -EINVAL, "it has %u file signatures for %u files: rpm takes none of them",
+				rpmtdCount(&values), rpmfilesFC(files));
+	while (r == 0 && (value = rpmtdNextString(&values))) {
+		is_signed |= *value != '\0';
+		if (!is_hexadecimal(value))
+			r = pkgima_fail(error, -EINVAL, "a file signature is no hexadecimal: rpm takes none of them");
+	}
+	rpmtdFreeData(&values);
+	if (r == 0)
+		*ret_signed = is_signed;
+	return r;
 }
 
 static int add_entry(rpmfiles files, int index, struct pkgima_entries *entries, struct pkgima_error *error)

@@ -32,6 +32,12 @@ bool pkgima_rpm_has_digest(rpmfiles files, int index);
 void pkgima_rpm_entry(rpmfiles files, int index, struct pkgima_entry *ret_entry);
 
 /*
+ * librpm passes silently over file signatures that it cannot use, all of the package's at once (lib/rpmfi.c, hex2binv()):
+ * -EINVAL for these. To be called before pkgima_rpm_entry(). *@ret_signed: there are file signatures at all.
+ */
+int pkgima_rpm_check_signatures(Header header, rpmfiles files, bool *ret_signed, struct pkgima_error *error);
+
+/*
  * Adds an entry for every such file; those of the rpmdb that the state NORMAL or NETSHARED says are installed (a
  * package's have no state). All memory is that of @entries. *@ret_indices (may be NULL) gets the file's index for each
  * entry, the caller's to be freed. -EINVAL: a path that is not plain, or no digest algorithm that is handled.

@@ -18,8 +18,17 @@
 /* lib/header.c: rpm_header_magic */
 static const uint8_t header_magic[] = { 0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0 };
 
+/* Those of the signature header are merged into librpm's view of the header. */
+static bool is_in_main_header(const struct pkgima_rpm *rpm, Header signature, rpmTagVal tag)
+{
+	rpmTagVal merged = tag == RPMSIGTAG_FILESIGNATURES ? RPMTAG_FILESIGNATURES : RPMTAG_FILESIGNATURELENGTH;
+
+	return headerIsEntry(rpm->header, merged) && !headerIsEntry(signature, tag);
+}
+
 /*
- * The signature header, loose: without the region that makes it one blob, so that tags can be added and removed.
+ * The signature header, loose: without the region that makes it one blob (headerCopy() leaves it out), so that tags can be
+ * added and removed.
  * *@ret_size: its size as such (headerSizeof()).
  */
 static int load_signature_header(const struct pkgima_rpm *rpm, Header *ret_header, unsigned int *ret_size,
@@ -55,7 +64,12 @@ static int load_signature_header(const struct pkgima_rpm *rpm, Header *ret_heade
 	headerFree(header);
 	if (!loose)
 		return pkgima_fail(error, -EINVAL, "its signature header is malformed");
-	headerDel(loose, RPMTAG_HEADERSIGNATURES);
+	if (is_in_main_header(rpm, loose, RPMSIGTAG_FILESIGNATURES) ||
+	    is_in_main_header(rpm, loose, RPMSIGTAG_FILESIGNATURELENGTH)) {
+		headerFree(loose);
+		return pkgima_fail(error, -EOPNOTSUPP,
+				   "its file signatures are in the header, as of rpm 4.14, where they cannot be changed");
+	}
 	*ret_size = headerSizeof(loose, HEADER_MAGIC_YES);
 	*ret_header = loose;
 	return 0;

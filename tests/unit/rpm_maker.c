@@ -8,6 +8,7 @@
 
 #include <rpm/header.h>
 #include <rpm/rpmcrypto.h>
+#include <rpm/rpmfiles.h>
 #include <rpm/rpmtag.h>
 #include <rpm/rpmtd.h>
 
@@ -64,6 +65,18 @@ static size_t digest_size(int algorithm)
 	       algorithm == RPM_HASH_SHA512 ? 64 : 32;
 }
 
+static void make_digest(const struct rpm_maker *maker, size_t index, size_t size, char *hex)
+{
+	uint8_t digest[PKGIMA_DIGEST_MAX];
+
+	if (!maker->list) {
+		rpm_maker_digest(index, size, hex);
+		return;
+	}
+	support_digest(PKGIMA_HASH_SHA256, maker->list[index].content, strlen(maker->list[index].content), digest);
+	pkgima_hex(digest, size, hex);
+}
+
 static void put_names(Header header, const struct rpm_maker *maker, int algorithm)
 {
 	size_t count = maker->files, size = digest_size(algorithm);
@@ -76,12 +89,12 @@ static void put_names(Header header, const struct rpm_maker *maker, int algorith
 	for (size_t i = 0; i < count; i++) {
 		snprintf(names[i], sizeof(names[i]), "%zu", i);
 		list[i] = names[i];
-		inodes[i] = (uint32_t)i + 1;
+		inodes[i] = maker->list && maker->list[i].inode ? maker->list[i].inode : (uint32_t)i + 1;
 	}
 	put(header, RPMTAG_BASENAMES, RPM_STRING_ARRAY_TYPE, list, count);
 	put(header, RPMTAG_FILEINODES, RPM_INT32_TYPE, inodes, count);
 	for (size_t i = 0; i < count; i++) {
-		rpm_maker_digest(i, size, digests[i]);
+		make_digest(maker, i, size, digests[i]);
 		list[i] = maker->no_file_digest && i == count - 1 ? "" : digests[i];
 	}
 	put(header, RPMTAG_FILEDIGESTS, RPM_STRING_ARRAY_TYPE, list, count);
@@ -91,22 +104,48 @@ static void put_names(Header header, const struct rpm_maker *maker, int algorith
 	free(inodes);
 }
 
+static void put_kinds(Header header, const struct rpm_maker *maker)
+{
+	size_t count = maker->files;
+	uint16_t *modes = calloc(count, sizeof(*modes));
+	uint32_t *flags = calloc(count, sizeof(*flags));
+	uint64_t *sizes = calloc(count, sizeof(*sizes));
+	char *states = calloc(count, 1);
+
+	assert_true(modes && flags && sizes && states);
+	for (size_t i = 0; i < count; i++) {
+		const struct rpm_maker_file *file = maker->list ? &maker->list[i] : NULL;
+
+		modes[i] = file && file->mode ? file->mode : S_IFREG | 0644;
+		flags[i] = file ? file->flags : 0;
+		sizes[i] = !file ? 1 : file->size ? file->size : strlen(file->content);
+		states[i] = RPMFILE_STATE_NOTINSTALLED;
+	}
+	put(header, RPMTAG_FILEMODES, RPM_INT16_TYPE, modes, maker->one_mode ? 1 : count);
+	put(header, RPMTAG_FILEFLAGS, RPM_INT32_TYPE, flags, count);
+	put(header, RPMTAG_LONGFILESIZES, RPM_INT64_TYPE, sizes, count);
+	if (maker->states)
+		put(header, RPMTAG_FILESTATES, RPM_CHAR_TYPE, states, count);
+	free(modes);
+	free(flags);
+	free(sizes);
+	free(states);
+}
+
 static void put_files(Header header, const struct rpm_maker *maker)
 {
 	int algorithm = maker->digest_algorithm ? maker->digest_algorithm : RPM_HASH_SHA256;
 	const char *directory = maker->directory ? maker->directory : "/usr/lib/many/";
 	const uint32_t zero = 0, one = 1, all = ~0U;
-	const uint16_t mode = S_IFREG | 0644, rdev = 0;
+	const uint16_t rdev = 0;
 	size_t count = maker->files;
 
 	put_names(header, maker, algorithm);
 	put(header, RPMTAG_DIRNAMES, RPM_STRING_ARRAY_TYPE, &directory, 1);
 	put_same(header, RPMTAG_DIRINDEXES, RPM_INT32_TYPE, &zero, 4, count);
-	put_same(header, RPMTAG_FILESIZES, RPM_INT32_TYPE, &one, 4, count);
-	put_same(header, RPMTAG_FILEMODES, RPM_INT16_TYPE, &mode, 2, count);
+	put_kinds(header, maker);
 	put_same(header, RPMTAG_FILERDEVS, RPM_INT16_TYPE, &rdev, 2, count);
 	put_same(header, RPMTAG_FILEMTIMES, RPM_INT32_TYPE, &one, 4, count);
-	put_same(header, RPMTAG_FILEFLAGS, RPM_INT32_TYPE, &zero, 4, count);
 	put_same(header, RPMTAG_FILEVERIFYFLAGS, RPM_INT32_TYPE, &all, 4, count);
 	put_same(header, RPMTAG_FILEDEVICES, RPM_INT32_TYPE, &one, 4, count);
 	put_same_string(header, RPMTAG_FILELINKTOS, "", count);
@@ -142,8 +181,8 @@ static Header make_header(const struct rpm_maker *maker)
 	headerPutString(header, RPMTAG_RELEASE, "2");
 	headerPutString(header, RPMTAG_ARCH, "noarch");
 	headerPutString(header, RPMTAG_OS, "linux");
-	headerPutString(header, RPMTAG_PAYLOADFORMAT, "cpio");
-	headerPutString(header, RPMTAG_PAYLOADCOMPRESSOR, "gzip");
+	headerPutString(header, RPMTAG_PAYLOADFORMAT, maker->payload_format ? maker->payload_format : "cpio");
+	headerPutString(header, RPMTAG_PAYLOADCOMPRESSOR, maker->compressor ? maker->compressor : "gzip");
 	put_number(header, RPMTAG_SIZE, (uint32_t)maker->files);
 	if (maker->source)
 		put_number(header, RPMTAG_SOURCEPACKAGE, 1);
@@ -153,7 +192,24 @@ static Header make_header(const struct rpm_maker *maker)
 		put_number(header, TAG_RPMFORMAT, maker->format);
 	if (maker->files)
 		put_files(header, maker);
+	if (maker->main_signatures)
+		put(header, RPMTAG_FILESIGNATURES, RPM_STRING_ARRAY_TYPE, maker->signatures, maker->signature_count);
 	return header;
+}
+
+static void put_verity(Header signature, size_t count)
+{
+	const size_t size = 3 * 1024 * 1024;
+	const char **list = calloc(count, sizeof(*list));
+	char *longest = calloc(size + 1, 1);
+
+	assert_true(list && longest);
+	memset(longest, 'A', size);
+	for (size_t i = 0; i < count; i++)
+		list[i] = i ? "" : longest;
+	put(signature, RPMSIGTAG_VERITYSIGNATURES, RPM_STRING_ARRAY_TYPE, list, count);
+	free(list);
+	free(longest);
 }
 
 void rpm_maker_write(const struct rpm_maker *maker, const char *path)
@@ -171,8 +227,10 @@ void rpm_maker_write(const struct rpm_maker *maker, const char *path)
 	if (!maker->no_digests)
 		put(signature, RPMTAG_SHA256HEADER, RPM_STRING_TYPE, hex, 1);
 	put_number(signature, RPMSIGTAG_SIZE, (uint32_t)header.length);
-	if (maker->signature_count)
+	if (maker->signature_count && !maker->main_signatures)
 		put(signature, RPMSIGTAG_FILESIGNATURES, RPM_STRING_ARRAY_TYPE, maker->signatures, maker->signature_count);
+	if (maker->verity)
+		put_verity(signature, maker->files);
 	if (maker->signature_length)
 		put_number(signature, RPMSIGTAG_FILESIGNATURELENGTH, maker->signature_length);
 	if (maker->reserved) {
@@ -185,5 +243,7 @@ void rpm_maker_write(const struct rpm_maker *maker, const char *path)
 	append_header(&package, signature, RPMTAG_HEADERSIGNATURES);
 	support_append(&package, zeros, (8 - package.length % 8) % 8);
 	support_append(&package, header.data, header.length);
+	if (maker->payload)
+		support_append(&package, maker->payload->data, maker->payload->length);
 	support_write(path, package.data, package.length, 0644);
 }

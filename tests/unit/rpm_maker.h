@@ -4,7 +4,15 @@
 
 #include "support.h"
 
-/* Makes .rpm files through librpm, also such as rpmbuild does not make. They have no payload. */
+/* One file, where it matters what it is. */
+struct rpm_maker_file {
+	const char *content;
+	uint16_t mode;           /* 0: a regular file */
+	uint32_t flags, inode;   /* RPMFILE_…; 0: an inode of its own */
+	uint64_t size;           /* 0: that of the content */
+};
+
+/* Makes .rpm files through librpm, also such as rpmbuild does not make. */
 struct rpm_maker {
 	size_t files;            /* /usr/lib/many/0 …; each a regular file with a digest of its own */
 	int digest_algorithm;    /* RPM_HASH_…; 0: SHA-256 */
@@ -14,7 +22,15 @@ struct rpm_maker {
 	bool no_region;          /* a header as of format 3 */
 	bool no_digests;         /* nothing protects the header */
 	bool no_file_digest;     /* of the last file */
+	bool states;             /* FILESTATES, which only the rpmdb has: not installed */
+	bool one_mode;           /* FILEMODES for one file */
+	bool verity;             /* a signature for fs-verity of 3 MiB for the first file, none for the others */
+	bool main_signatures;    /* in the header, not the signature header */
 	const char *directory;   /* instead of /usr/lib/many/ */
+	const char *payload_format; /* instead of cpio */
+	const char *compressor;  /* instead of gzip, which takes what is not compressed as it is */
+	const struct rpm_maker_file *list; /* one for each file, or NULL */
+	const struct support_bytes *payload; /* NULL: none */
 	/* File signatures, as a signing tool would put them; count 0: none. And FILESIGNATURELENGTH; 0: none. */
 	const char **signatures;
 	size_t signature_count;

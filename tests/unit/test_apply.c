@@ -15,6 +15,7 @@
 #include "apply.h"
 #include "beneath.h"
 #include "check.h"
+#include "dpkg.h"
 #include "signature.h"
 
 #define SCRIPT "#!/bin/sh\nexit 0\n"
@@ -177,8 +178,9 @@ static void apply_with(const struct pkgima_trust *trust)
 	struct pkgima_dpkg_package *packages = NULL;
 	struct pkgima_error error = { "" };
 	struct pkgima_dpkg *dpkg = NULL;
-	struct pkgima_apply apply = { .trust = trust, .config = &tree.config, .threads = 3, .report = note,
-					.progress = note_portion };
+	struct pkgima_installed list[8];
+	struct pkgima_apply apply = { .root_fd = tree.root, .manager = &pkgima_manager_dpkg, .trust = trust, .config = &tree.config, .threads = 3,
+					.report = note, .progress = note_portion };
 	size_t count = 0;
 
 	tree.count = tree.portions = 0;
@@ -188,8 +190,9 @@ static void apply_with(const struct pkgima_trust *trust)
 	assert_true(count <= sizeof(tree.outcomes) / sizeof(tree.outcomes[0]));
 	for (size_t i = 0; i < count && tree.size; i++)
 		packages[i].stat.st_size = tree.size;
-	apply.dpkg = dpkg;
-	if (pkgima_apply_packages(&apply, packages, count, tree.outcomes, &tree.counts, &error) < 0)
+	pkgima_dpkg_as_installed(packages, count, list);
+	apply.database = dpkg;
+	if (pkgima_apply_packages(&apply, list, count, tree.outcomes, &tree.counts, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_int_equal(tree.counts.packages, count);
 	assert_int_equal(tree.count, tree.counts.refused + tree.counts.failed + tree.counts.unsupported);
@@ -555,6 +558,40 @@ static void test_hard_links(void **state)
 	assert_int_equal(tree.counts.unchanged, 3);
 }
 
+/* As rpmsign makes it: each name of a file has a signature of its own. */
+static void test_names_of_one_file_with_a_signature_each(void **state)
+{
+	static const struct file files[] = {
+		{ "/usr/bin/a", PKGIMA_ENTRY_FILE, "same", NULL, false },
+		{ "/usr/bin/b", PKGIMA_ENTRY_FILE, "same", NULL, false },
+		{ "/usr/bin/c", PKGIMA_ENTRY_FILE, "same", NULL, false },
+	};
+	uint8_t value[PKGIMA_SIGNATURE_MAX];
+	ssize_t length;
+
+	(void)state;
+	NEED_XATTRS();
+	add_package("x", files, 3);
+	put("/usr/bin/a", "same", 0755);
+	put("/usr/bin/c", "same", 0755);
+	assert_int_equal(link(in_root("/usr/bin/a"), in_root("/usr/bin/b")), 0);
+	apply();
+	assert_signed(in_root("/usr/bin/a"));
+	assert_signed(in_root("/usr/bin/c"));
+	for (int run = 0; run < 5; run++) {
+		apply();
+		assert_int_equal(tree.counts.applied, 0);
+		assert_int_equal(tree.counts.unchanged, 3);
+	}
+	/* A file of its own gets its own. */
+	length = getxattr(in_root("/usr/bin/a"), PKGIMA_XATTR_IMA, value, sizeof(value));
+	assert_true(length > 0);
+	assert_int_equal(setxattr(in_root("/usr/bin/c"), PKGIMA_XATTR_IMA, value, (size_t)length, 0), 0);
+	apply();
+	assert_int_equal(tree.counts.applied, 1);
+	assert_int_equal(tree.counts.unchanged, 2);
+}
+
 static void test_maintainer_scripts(void **state)
 {
 	static const struct file files[] = {
@@ -866,6 +903,7 @@ int main(void)
 		TEST(test_usrmerge),
 		TEST(test_diverted_files),
 		TEST(test_hard_links),
+		TEST(test_names_of_one_file_with_a_signature_each),
 		TEST(test_maintainer_scripts),
 		TEST(test_conffiles),
 		TEST(test_an_edited_conffile_keeps_its_own_signature),

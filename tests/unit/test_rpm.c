@@ -9,8 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <rpm/header.h>
 #include <rpm/rpmcrypto.h>
+#include <rpm/rpmlog.h>
+#include <rpm/rpmtag.h>
 
 #include "io.h"
 #include "rpm.h"
@@ -141,6 +145,14 @@ static void test_header_and_payload_keep_their_bytes(void **state)
 	free(new);
 	assert_int_equal(sign(done, again, &site.ec), 300);
 	assert_int_equal(verify(again, PKGIMA_VERDICT_OK, NULL), 300);
+	/* Of signatures that are not all of one length, the longest. */
+	{
+		cleanup_rpm struct pkgima_rpm *rpm = open_rpm(again);
+		uint32_t longest;
+
+		assert_int_equal(pkgima_rpm_wrong_length(rpm, &longest), 0);
+		assert_true(headerIsEntry(rpm->header, RPMTAG_FILESIGNATURELENGTH));
+	}
 }
 
 static void strip(const char *path, const char *target)
@@ -340,6 +352,17 @@ static void test_what_others_wrote_is_read(void **state)
 	good[0] = '\0';
 	rpm_maker_write(&maker, path);
 	assert_int_equal(verify(path, PKGIMA_VERDICT_UNSIGNED, NULL), 1);
+	{
+		cleanup_rpm struct pkgima_rpm *rpm = open_rpm(path);
+		uint32_t longest;
+
+		/* So no length is wrong. */
+		assert_false(rpm->is_signed);
+		assert_int_equal(pkgima_rpm_wrong_length(rpm, &longest), 0);
+	}
+	strcpy(good, "00000000000000000000");
+	rpm_maker_write(&maker, path);
+	assert_int_equal(verify(path, PKGIMA_VERDICT_BAD_SIGNATURE, "type 0"), 1);
 	free(good);
 	free(swapped);
 }
@@ -368,10 +391,11 @@ static void test_a_file_without_a_digest_is_unsigned(void **state)
 	assert_string_equal(error.text, "/usr/lib/many/1 has no digest in the header");
 }
 
+/* Of all signatures for fs-verity librpm makes the longest: here 200 GiB, without which it ends the program. */
 static void test_a_hundred_thousand_files(void **state)
 {
 	const char *plain = path_of("huge"), *done = path_of("huge-signed");
-	struct rpm_maker maker = { .files = 100000, .reserved = 4128 };
+	struct rpm_maker maker = { .files = 100000, .reserved = 4128, .verity = true };
 
 	(void)state;
 	rpm_maker_write(&maker, plain);
@@ -379,14 +403,97 @@ static void test_a_hundred_thousand_files(void **state)
 	assert_int_equal(verify(done, PKGIMA_VERDICT_OK, NULL), 100000);
 }
 
+/* States are the rpmdb's: rpm installs what they call not installed. */
+static void test_states_hide_no_file(void **state)
+{
+	const char *plain = path_of("states"), *done = path_of("states-signed");
+
+	(void)state;
+	rpm_maker_write(&(struct rpm_maker){ .files = 3, .states = true }, plain);
+	assert_int_equal(verify(plain, PKGIMA_VERDICT_UNSIGNED, NULL), 3);
+	/* As the rpmdb has it. */
+	{
+		cleanup_entries struct pkgima_entries entries = { 0 };
+		cleanup_rpm struct pkgima_rpm *rpm = open_rpm(plain);
+		rpmfiles files = rpmfilesNew(NULL, rpm->header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
+		struct pkgima_error error;
+
+		assert_int_equal(pkgima_rpm_entries(files, &entries, NULL, &error), 0);
+		assert_int_equal(entries.count, 0);
+		rpmfilesFree(files);
+	}
+	assert_int_equal(sign(plain, done, &site.ec), 3);
+	assert_int_equal(verify(done, PKGIMA_VERDICT_OK, NULL), 3);
+}
+
+static void test_signatures_in_the_header_cannot_be_changed(void **state)
+{
+	static const char text[] = "its file signatures are in the header, as of rpm 4.14, where they cannot be changed";
+	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
+	cleanup_signer struct pkgima_signer *signer = NULL;
+	cleanup_rpm struct pkgima_rpm *rpm = NULL;
+	const char *path = path_of("main");
+	struct pkgima_error error;
+	bool was_signed = false;
+	size_t length, count;
+	char *good = make_signature(false, &length);
+
+	(void)state;
+	rpm_maker_write(&(struct rpm_maker){ .files = 1, .signatures = (const char **)&good, .signature_count = 1,
+					     .main_signatures = true }, path);
+	free(good);
+	assert_int_equal(verify(path, PKGIMA_VERDICT_OK, NULL), 1);
+	rpm = open_rpm(path);
+	assert_int_equal(pkgima_signer_new(site.ec.key, site.ec.certificate, 1, &signer, &error), 0);
+	assert_int_equal(pkgima_output_open(path_of("main-signed"), 0644, &output, &error), 0);
+	assert_int_equal(pkgima_rpm_sign(rpm, signer, &output, &count, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text, text);
+	assert_int_equal(pkgima_rpm_strip(rpm, &output, &was_signed, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text, text);
+}
+
+/* librpm itself would print what it finds wrong; here it is in the message. */
+static void test_librpm_prints_nothing(void **state)
+{
+	const char *log = support_path(site.folder, "log"), *path = path_of("quiet");
+	int before = dup(STDERR_FILENO), fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct pkgima_error error = { "" };
+	struct pkgima_rpm *rpm = NULL;
+	off_t printed;
+	int r;
+
+	(void)state;
+	assert_true(before >= 0 && fd >= 0);
+	rpm_maker_write(&(struct rpm_maker){ .files = 2, .one_mode = true }, path);
+	dup2(fd, STDERR_FILENO);
+	r = pkgima_rpm_open(path, &rpm, &error);
+	printed = size_of(log);
+	/* Afterwards it has its own voice again. */
+	rpmlog(RPMLOG_ERR, "again\n");
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(fd);
+	assert_int_equal(r, -EINVAL);
+	assert_non_null(strstr(error.text, "its list of files is malformed: Wrong number of entries for tag Filemodes"));
+	assert_int_equal(printed, 0);
+	assert_true(size_of(log) > 0);
+}
+
 static void test_no_files(void **state)
 {
+	cleanup_package_check struct pkgima_package_check check = { 0 };
+	cleanup_package struct pkgima_package package = { 0 };
 	const char *plain = path_of("none"), *done = path_of("none-signed");
+	struct pkgima_error error;
+	bool is_signed = false;
 
 	(void)state;
 	rpm_maker_write(&(struct rpm_maker){ .files = 0, .reserved = 64 }, plain);
 	assert_int_equal(sign(plain, done, &site.ec), 0);
 	assert_int_equal(verify(done, PKGIMA_VERDICT_OK, NULL), 0);
+	assert_int_equal(pkgima_package_open(done, &package, &error), 0);
+	assert_int_equal(package.format->check(package.file, site.trust, false, 1, &check, &is_signed, &error), 0);
+	assert_true(is_signed);
 }
 
 /* Reads what is at @path in all ways: whatever comes of it, no signature is good that was not before. */
@@ -417,8 +524,38 @@ static void test_cut_off(void **state)
 
 		support_write(cut, bytes, i, 0644);
 		assert_true(pkgima_rpm_open(cut, &rpm, &error) < 0);
-		assert_true(error.text[0]);
+		/* Found before librpm takes memory for it. */
+		if (!strstr(error.text, "cut off") && !strstr(error.text, "too short"))
+			fail_msg("%zu bytes: %s", i, error.text);
 	}
+	free(bytes);
+}
+
+/* What protects the header is looked at, and what librpm says of it is escaped: it has the path in it. */
+static void test_a_changed_header(void **state)
+{
+	const char *path = path_of("changed\033[31m");
+	struct pkgima_error error = { "" };
+	struct pkgima_rpm *rpm = NULL;
+	uint8_t *bytes, *name;
+	size_t length;
+
+	(void)state;
+	rpm_maker_write(&(struct rpm_maker){ .files = 1 }, path);
+	bytes = support_read(path, &length);
+	name = memmem(bytes, length, "/usr/lib/many/", 14);
+	assert_non_null(name);
+	name[1] = 'o';
+	support_write(path, bytes, length, 0644);
+	assert_int_equal(pkgima_rpm_open(path, &rpm, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "librpm cannot read its headers: package: Header SHA256 digest: BAD"));
+	name[1] = 'u';
+	/* The last region: its tag. */
+	bytes[PKGIMA_RPM_LEAD + PKGIMA_RPM_INTRO] ^= 0x40;
+	support_write(path, bytes, length, 0644);
+	assert_int_equal(pkgima_rpm_open(path, &rpm, &error), -EINVAL);
+	if (!strstr(error.text, "changed\\033[31m"))
+		fail_msg("%s", error.text);
 	free(bytes);
 }
 
@@ -514,8 +651,12 @@ int main(void)
 		cmocka_unit_test(test_what_others_wrote_is_read),
 		cmocka_unit_test(test_a_file_without_a_digest_is_unsigned),
 		cmocka_unit_test(test_a_hundred_thousand_files),
+		cmocka_unit_test(test_states_hide_no_file),
+		cmocka_unit_test(test_signatures_in_the_header_cannot_be_changed),
+		cmocka_unit_test(test_librpm_prints_nothing),
 		cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_a_changed_header),
 		cmocka_unit_test(test_lying_index),
 		cmocka_unit_test(test_changed_bytes),
 		cmocka_unit_test(test_no_rpm),

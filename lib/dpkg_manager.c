@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dpkg.h"
+#include "manager.h"
+
+static bool is_instance_of_same(const char *left, const char *right)
+{
+	size_t length = strcspn(left, ":");
+
+	return left[length] == ':' && !strncmp(left, right, length + 1);
+}
+
+void pkgima_dpkg_as_installed(const struct pkgima_dpkg_package *packages, size_t count, struct pkgima_installed *ret_list)
+{
+	for (size_t i = 0; i < count; i++) {
+		ret_list[i] = (struct pkgima_installed){
+			.name = packages[i].name,
+			.size = (uintmax_t)packages[i].stat.st_size,
+			.group = i,
+		};
+		/* A package of several architectures (Multi-Arch: same) shares files with itself. */
+		if (i > 0 && is_instance_of_same(packages[i - 1].name, packages[i].name))
+			ret_list[i].group = ret_list[i - 1].group;
+	}
+}
+
+static int list(void *database, struct pkgima_installed **ret_list, size_t *ret_count, struct pkgima_error *error)
+{
+	struct pkgima_dpkg_package *packages = NULL;
+	size_t count = 0;
+	int r;
+
+	r = pkgima_dpkg_packages(database, &packages, &count, error);
+	if (r < 0)
+		return r;
+	*ret_list = calloc(count + 1, sizeof(**ret_list));
+	if (!*ret_list) {
+		pkgima_dpkg_packages_free(packages, count);
+		return pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
+	}
+	pkgima_dpkg_as_installed(packages, count, *ret_list);
+	*ret_count = count;
+	/* The names went over. */
+	free(packages);
+	return 0;
+}
+
+static bool matches(void *database, const char *name, const struct pkgima_installed *package)
+{
+	(void)database;
+	return pkgima_dpkg_name_matches(name, package->name);
+}
+
+static bool is_installed(void *database, const char *name)
+{
+	return pkgima_dpkg_is_installed(database, name);
+}
+
+static int read_entries(void *database, const struct pkgima_installed *package, struct pkgima_entries *entries,
+			struct pkgima_error *error)
+{
+	return pkgima_dpkg_read(database, package->name, entries, error);
+}
+
+/* A maintainer script stands beside the manifest, everything else where diversions lead. */
+static const char *locate(void *database, const struct pkgima_installed *package, const struct pkgima_entry *entry,
+			  char *buffer)
+{
+	const struct pkgima_dpkg *dpkg = database;
+
+	if (entry->type != PKGIMA_ENTRY_SCRIPT)
+		return pkgima_dpkg_divert(dpkg, package->name, entry->path);
+	snprintf(buffer, PKGIMA_PATH_MAX + 1, "%s/%s.%s", dpkg->info_path, package->name,
+		 entry->path + strlen("DEBIAN/"));
+	return buffer;
+}
+
+static const char *const conffile_suffixes[] = { ".dpkg-new", ".dpkg-dist", NULL };
+
+const struct pkgima_manager pkgima_manager_dpkg = {
+	.name = "dpkg",
+	.signatures = "manifest",
+	.list = list,
+	.matches = matches,
+	.is_installed = is_installed,
+	.read = read_entries,
+	.read_in_parallel = true,
+	.locate = locate,
+	.conffile_suffixes = conffile_suffixes,
+};
