@@ -78,14 +78,12 @@ static bool load_one(const struct init *init, int fd, const char *folder, const 
 	char path[512], safe[600];
 	struct pkgima_error error;
 	size_t length;
-	int r;
 
 	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return false;
 	pkgima_printable_into(path, safe, sizeof(safe));
-	r = pkgima_beneath_read(fd, path, CERTIFICATE_MAX, &der, &length, &error);
-	if (r < 0) {
-		report_failure(init, failure, "%s", r == -ENOENT ? safe : error.text);
+	if (small_file_read(fd, path, CERTIFICATE_MAX, &der, &length, &error) < 0) {
+		report_failure(init, failure, "%s", error.text);
 		return false;
 	}
 	if (add_key("asymmetric", NULL, der, length, ring) < 0) {

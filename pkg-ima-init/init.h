@@ -86,6 +86,17 @@ void switches_set(struct init *init);
 void policy_load(struct init *init);
 void latch_set(struct init *init);
 void state_write(struct init *init);
+/* What has come of it, as the state has it: "enforce", "log" or "off". */
+const char *state_mode(const struct init *init);
+
+/*
+ * A regular file, @path as seen from the folder behind @fd, of at most @max bytes. What it is and has is asked before it
+ * is opened: a kernel that appraises files when they are opened reads all of them, however large. -ENOENT too comes with a
+ * text. The first returns a descriptor, the second what lib/io.h says of pkgima_read_file().
+ */
+int small_file_open(int fd, const char *path, size_t max, struct pkgima_error *error);
+int small_file_read(int fd, const char *path, size_t max, uint8_t **ret_data, size_t *ret_length,
+		    struct pkgima_error *error);
 
 /* Writes @text to a file of the kernel's in one write. 0 or -errno; a short write is -EIO. */
 int kernel_write(const char *path, const char *text);

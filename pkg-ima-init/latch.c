@@ -62,12 +62,24 @@ static int wait_for(pid_t pid)
 	return r < 0 ? -errno : status;
 }
 
+/* What the kernel would have to read. They have some kilobytes. */
+#define PROGRAM_MAX ((size_t)1024 * 1024)
+
+static bool is_small(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 || (uintmax_t)st.st_size <= PROGRAM_MAX;
+}
+
 static int try(const char *path, bool fresh, struct pkgima_error *error)
 {
 	cleanup_close int in = -1, out = -1;
 	int fds[2], code = 0, status;
 	pid_t pid;
 
+	if (!is_small(path))
+		return pkgima_fail(error, -EFBIG, "%s is too large", path);
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return pkgima_fail_errno(error, "%s", path);
 	in = fds[0];

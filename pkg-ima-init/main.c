@@ -49,7 +49,7 @@ static void read_settings(struct init *init)
 	int r;
 
 	settings_default(&init->settings, IMA_INIT_RECOVERY);
-	r = pkgima_beneath_read(init->places.fd, init->places.settings, SETTINGS_MAX, (uint8_t **)&text, &length, &error);
+	r = small_file_read(init->places.fd, init->places.settings, SETTINGS_MAX, (uint8_t **)&text, &length, &error);
 	if (r == 0)
 		settings_take_file(&init->settings, text, ignored_setting, init);
 	else if (r != -ENOENT)
@@ -97,7 +97,7 @@ static noreturn void start(struct init *init, char **argv, char **envp)
 {
 	char safe[256];
 
-	report_say(true, "%s, policy %s, %zu keys; starting %s", mode_word(init->settings.mode),
+	report_say(true, "%s, policy %s, %zu keys; starting %s", state_mode(init),
 		   init->policy_name ? init->policy_name : "none", rings_count(init->rings.ima),
 		   pkgima_printable_into(init->settings.exec, safe, sizeof(safe)));
 	places_leave(init);

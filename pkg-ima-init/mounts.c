@@ -1,41 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "init.h"
 
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <unistd.h>
-
-#include "../lib/io.h"
-
-int kernel_write(const char *path, const char *text)
-{
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	size_t length = strlen(text);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, length);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == length ? 0 : -EIO;
-}
-
-ssize_t kernel_read(const char *path, char *output, size_t capacity)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = pkgima_read_all(fd, output, capacity - 1);
-	output[n > 0 ? n : 0] = '\0';
-	return n;
-}
 
 static bool is_of(const char *folder, long magic)
 {

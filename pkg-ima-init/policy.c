@@ -9,7 +9,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "../lib/beneath.h"
 #include "../lib/io.h"
 
 #define POLICY_FILE "/sys/kernel/security/ima/policy"
@@ -91,7 +90,7 @@ static void set_signature(const struct init *init, int fd)
 
 	if (!places->carried)
 		return;
-	r = pkgima_beneath_read(places->fd, places->signature, SIGNATURE_MAX, &value, &length, &error);
+	r = small_file_read(places->fd, places->signature, SIGNATURE_MAX, &value, &length, &error);
 	if (r == -ENOENT)
 		return;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
@@ -160,6 +159,7 @@ void policy_load(struct init *init)
 	static char path[512];
 	const struct places *places = &init->places;
 	cleanup_close int fd = -1;
+	struct pkgima_error error;
 
 	/* Until another one is loaded. */
 	init->enforcing = init->settings.appraise_tcb && !init->settings.only_logs;
@@ -168,12 +168,11 @@ void policy_load(struct init *init)
 		return;
 	}
 	snprintf(path, sizeof(path), "%s%s", places->folder, places->policy);
-	fd = pkgima_beneath_open_file(places->fd, places->policy, NULL);
+	fd = small_file_open(places->fd, places->policy, POLICY_MAX, &error);
 	if (fd == -ENOENT)
 		report_failure(init, init->settings.asked ? FAILURE_POLICY_MISSING : FAILURE_NO_POLICY, "%s", path);
 	else if (fd < 0)
-		report_failure(init, FAILURE_POLICY_READ, "%s: %s", path,
-			       fd == -EINVAL ? "no regular file" : strerror(-fd));
+		report_failure(init, FAILURE_POLICY_READ, "%s", error.text);
 	else
 		load_active(init, fd, path);
 }

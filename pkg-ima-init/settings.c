@@ -12,11 +12,6 @@
 
 static const char *const mode_words[] = { "enforce", "log", "off" };
 
-const char *mode_word(enum mode mode)
-{
-	return mode_words[mode];
-}
-
 void settings_default(struct settings *settings, bool recovery)
 {
 	*settings = (struct settings){

@@ -40,6 +40,4 @@ void settings_take_command_line(struct settings *settings, const char *text, siz
 /* Takes init.conf: lines "key=value", "#" before comments. @text ends in a NUL. */
 void settings_take_file(struct settings *settings, const char *text, settings_problem *problem, void *context);
 
-const char *mode_word(enum mode mode);
-
 #endif

@@ -28,7 +28,7 @@ static int write_file(int folder, const char *name, const char *text, struct pkg
 	return pkgima_output_commit(&output, true, error);
 }
 
-static const char *mode_of(const struct init *init)
+const char *state_mode(const struct init *init)
 {
 	if (init->enforcing)
 		return "enforce";
@@ -53,7 +53,7 @@ void state_write(struct init *init)
 		return;
 	}
 	rings_ids(rings->ima, keys, sizeof(keys));
-	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nkeyring=%s\nkeys=%s\nevm=%s\n", mode_of(init),
+	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nkeyring=%s\nkeys=%s\nevm=%s\n", state_mode(init),
 		 init->policy_name ? init->policy_name : "", !rings->ima ? "" : rings->own_ima ? "_ima" : ".ima",
 		 keys[0] ? keys + 1 : "", init->settings.mode == MODE_OFF ? "untouched" :
 					  init->verifies_metadata ? "verifies" : "closed");
