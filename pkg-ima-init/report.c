@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 1400
+#define REPEAT_SECONDS 15
 
 static const struct row {
 	const char *name, *text;
@@ -114,7 +115,7 @@ static noreturn void stop(const char *line)
 	if (panic != 0)
 		reboot(RB_AUTOBOOT);
 	for (;;) {
-		sleep(60);
+		sleep(REPEAT_SECONDS);
 		emit(line, true);
 	}
 }
