@@ -332,7 +332,7 @@ kernel_refuses()
 	start uml "$root" "$tcb quiet ima_init=log" || :
 	said 'EVM cannot be closed: Not a directory'
 	said 'the kernel does not take the policy: '
-	said 'off, policy none, 1 keys; starting /sbin/init'
+	said 'enforce, policy none, 1 keys; starting /sbin/init'
 	rm "$root/sys"
 	: >"$root/proc"
 	start uml "$root" "$tcb quiet"
