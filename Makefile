@@ -125,7 +125,11 @@ $(O)/ima-init: $(INIT_SOURCES:%.c=$(O)/%.o) $(O)/pkg-ima-init/log_policy.o $(LIB
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) $(INIT_STATIC) -o $@ $^ $(INIT_LIBS)
 
-# A program so small needs no hardening, nor what the hardened start of one would need.
+# A program so small needs no hardening, and has not what that, or a sanitizer, would need.
+$(O)/pkg-ima-init/probe.o: pkg-ima-init/probe.c $(FLAGS_STAMP)
+	$(Q)mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(BASE_FLAGS) -O2 -fno-stack-protector -fno-pie -c -o $@ $<
 $(O)/ima-probe: $(O)/pkg-ima-init/probe.o
 	$(say) LINK $@
 	$(Q)$(CC) -static -no-pie -nostartfiles -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^
@@ -152,6 +156,10 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 # What is in no library.
 $(O)/tests/unit/test_apt_run: $(O)/dpkg-hook/apt_run.o
 $(O)/tests/unit/test_tar_stream: $(O)/dpkg-hook/tar_stream.o
+$(O)/tests/unit/test_init_settings $(O)/tests/fuzz/fuzz_init_settings-replay $(O)/tests/fuzz/fuzz_init_settings: \
+	$(O)/pkg-ima-init/settings.o
+$(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/tests/fuzz/fuzz_init_policy: \
+	$(O)/pkg-ima-init/policy_text.o
 
 $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
 	$(say) LINK $@
