@@ -162,3 +162,9 @@ rules()
 	[ "$(cd "$to" && find . ! -type d)" = ./ima/other ]
 	[ ! -e "$to/usr/share/ima-init" ]
 }
+
+@test "the kernel's configuration that we give advice on is the one that the tests boot" {
+	grep '^CONFIG_' "$TOP/certs/kernel.config" >"$BATS_TEST_TMPDIR/lines"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/lines")" -ge 30 ]
+	run ! grep -vxF -f "$TOP/tests/kernel/uml.config" "$BATS_TEST_TMPDIR/lines"
+}
