@@ -103,12 +103,11 @@ static void take_word(struct settings *settings, char *word, bool recovery, cons
 	const char *reason;
 	char *value;
 
-	if (strncmp(word, "ima_init", 8) != 0 || (word[8] != '.' && word[8] != '=')) {
+	if (!strncmp(word, "ima_init=", 9)) {
+		reason = take(settings, "mode", word + 9, recovery);
+	} else if (strncmp(word, "ima_init.", 9) != 0) {
 		note_kernel_word(settings, word);
 		return;
-	}
-	if (word[8] == '=') {
-		reason = take(settings, "mode", word + 9, recovery);
 	} else if ((value = strchr(word, '=')) && strncmp(word, "ima_init.mode=", 14) != 0) {
 		*value = '\0';
 		reason = take(settings, word + 9, value + 1, recovery);

@@ -8,6 +8,8 @@ PKGIMA=${PKGIMA:-$TOP/build/pkgima}
 PKGIMA_BUILD=${PKGIMA_BUILD:-$TOP/build}
 export TOP PKGIMA PKGIMA_BUILD
 
+# The kernel's own policy appraises all of root's files.
+# shellcheck disable=SC2034
 tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 
 # In the folder $dir/keys: the CA that the UML kernel has built in; leaf, a certificate by it; rogue, of a CA of its own.

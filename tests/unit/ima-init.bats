@@ -32,11 +32,11 @@ clean_make()
 }
 
 @test "every failure has its place in the code" {
-	for id in $(sed -n 's/^\trow(\([A-Z_]*\),.*/\1/p' "$TOP/pkg-ima-init/failures.h"); do
+	while read -r id; do
 		echo "$id"
 		# What a signal ends is the one that no function reports.
 		[ "$id" = FAULT ] || grep -qw "FAILURE_$id" "$TOP"/pkg-ima-init/*.c
-	done
+	done < <(sed -n 's/^\trow(\([A-Z_]*\),.*/\1/p' "$TOP/pkg-ima-init/failures.h")
 	grep -q 'fault in ima-init itself: signal' "$TOP/pkg-ima-init/report.c"
 }
 
@@ -84,6 +84,7 @@ clean_make()
 	local root=$BATS_TEST_TMPDIR/root
 	mkdir -p "$root/ima"
 	cp "$init" "$root/ima/init"
+	# shellcheck disable=SC2016 # the inner shell's
 	run timeout --signal=KILL 20 unshare --pid --fork --kill-child --mount sh -c '
 		mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec chroot "$1" /ima/init' sh "$root"
 	echo "$output"
@@ -98,6 +99,7 @@ clean_make()
 	mkdir -p "$root/ima"
 	cp "$init" "$root/ima/init"
 	# It gets a signal that its own fault would raise, once it waits.
+	# shellcheck disable=SC2016 # the inner shell's
 	run timeout --signal=KILL 8 unshare --pid --fork --kill-child --mount sh -c '
 		mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"
 		(sleep 2; kill -SEGV 1; sleep 1) & exec chroot "$1" /ima/init' sh "$root"
