@@ -261,6 +261,7 @@ fuzz:
 .PHONY: bench
 bench: all
 	$(TEST_ENV) tests/bench/run
+	$(TEST_ENV) tests/bench/boot
 
 .PHONY: demo
 demo:

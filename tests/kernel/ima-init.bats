@@ -378,3 +378,23 @@ kernel_refuses()
 	[[ $output != *"changed ran"* ]]
 	said 'log, policy /etc/ima-init/policy, 1 keys; starting /sbin/init'
 }
+
+@test "x86-64: the same boot under qemu, without an initramfs; ima-init unsigned, and the policy" {
+	require_kernel 6.1
+	cp "$leaf.der" "$root/etc/keys/ima/site.der"
+	evmctl_sign "$leaf" "$root/etc/keys/ima/site.der"
+	start x86 "$root" "$tcb quiet"
+	ended "exit"
+	denies
+	grep -aq "integrity: Loaded X.509 cert 'leaf:" "$log"
+	for line in mode=enforce policy=/etc/ima-init/policy keyring=.ima evm=closed; do
+		[[ $output == *"state $line"* ]]
+	done
+	setfattr -x security.ima "$root/etc/ima-init/policy"
+	start x86 "$root" "$tcb quiet"
+	stopped_with 'the policy cannot be read: cannot open /etc/ima-init/policy: Permission denied'
+	setfattr -x security.ima "$root/ima/init"
+	start x86 "$root" "$tcb"
+	ended panic
+	[[ $output == *"Requested init /ima/init failed (error -13)"* ]]
+}

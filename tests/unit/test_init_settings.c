@@ -23,19 +23,23 @@ static void note(void *context, const char *word, const char *reason)
 }
 
 /* Of just this size, so that a sanitizer sees what reads too far. */
-static struct settings take(const char *line, bool recovery, struct problems *problems)
+static struct settings take_bytes(const char *line, size_t length, bool recovery, struct problems *problems)
 {
-	size_t length = strlen(line);
-	char *exact = malloc(length + 1);
+	char *exact = malloc(length ? length : 1);
 	struct settings settings;
 
 	assert_non_null(exact);
-	memcpy(exact + 1, line, length);
+	memcpy(exact, line, length);
 	memset(problems, 0, sizeof(*problems));
 	settings_default(&settings, recovery);
-	settings_take_command_line(&settings, exact + 1, length, recovery, note, problems);
+	settings_take_command_line(&settings, exact, length, recovery, note, problems);
 	free(exact);
 	return settings;
+}
+
+static struct settings take(const char *line, bool recovery, struct problems *problems)
+{
+	return take_bytes(line, strlen(line), recovery, problems);
 }
 
 static void test_defaults(void **state)
