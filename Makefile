@@ -69,7 +69,7 @@ SUPPORT := $(O)/tests/unit/libsupport.a
 # The fuzzers' targets, to be run over given files.
 REPLAYS := $(FUZZ_SOURCES:%.c=$(O)/%-replay)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(O)/%)
-MANPAGES := $(wildcard man/*.[1-8])
+MANPAGES := $(filter-out man/ima-init.8,$(wildcard man/*.[1-8]))
 
 ifeq ($(V),1)
 Q :=
@@ -193,6 +193,7 @@ uninstall:
 # Not part of install: nobody wants a file in / by accident. The places are fixed, the program knows them.
 INIT_FOLDER := $(DESTDIR)/ima
 INIT_DATA := $(DESTDIR)/usr/share/ima-init
+INIT_MANPAGE := $(DESTDIR)/usr/share/man/man8/ima-init.8
 .PHONY: install-init uninstall-init
 install-init: $(O)/ima-init $(O)/ima-probe
 	install -D -m 755 $(O)/ima-init $(INIT_FOLDER)/init
@@ -200,8 +201,10 @@ install-init: $(O)/ima-init $(O)/ima-probe
 	install -D -m 755 $(O)/ima-probe $(INIT_FOLDER)/proof
 	install -d -m 755 $(INIT_DATA)/policies
 	install -m 644 $(INIT_POLICIES) $(INIT_DATA)/policies
+	install -D -m 644 man/ima-init.8 $(INIT_MANPAGE)
 uninstall-init:
-	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES)))
+	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES))) \
+		$(INIT_MANPAGE)
 	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA) $(INIT_FOLDER)
 
 .PHONY: clean

@@ -157,6 +157,21 @@ void settings_take_command_line(struct settings *settings, const char *text, siz
 	}
 }
 
+/* inih would take the rest of a longer line for another line. */
+#define FILE_LINE_MAX 190
+
+static bool has_long_line(const char *text)
+{
+	size_t length;
+
+	for (; *text; text += length + (text[length] == '\n')) {
+		length = strcspn(text, "\n");
+		if (length > FILE_LINE_MAX)
+			return true;
+	}
+	return false;
+}
+
 struct reading {
 	struct settings *settings;
 	struct problems problems;
@@ -176,6 +191,11 @@ void settings_take_file(struct settings *settings, const char *text, settings_pr
 {
 	struct reading reading = { .settings = settings, .problems = { .tell = problem, .context = context } };
 
+	if (has_long_line(text)) {
+		if (problem)
+			problem(context, "init.conf", "a line is too long; nothing of it counts");
+		return;
+	}
 	if (ini_parse_string(text, take_line, &reading) != 0 && problem)
 		problem(context, "init.conf", "a line cannot be read");
 }

@@ -124,6 +124,10 @@ stock_boot()
 	rm "$root"/etc/keys/ima-ca/*
 	start 6.1 "$root" "quiet"
 	stopped_with 'there is no CA certificate: /etc/keys/ima-ca'
+	start 6.1 "$root" "quiet ima_init=log"
+	ended "exit"
+	[[ $output == *"unsigned ran"*"state mode=log"*"evm 0"*"kexec 0"*"[none]"* ]]
+	[[ $output != *"EVM took"* ]]
 	cp "$dir/keys/ca.der" "$root/etc/keys/ima-ca/"
 	echo none >"$root/etc/keys/ima-ca/none.der"
 	rm "$root"/etc/keys/ima/site.der

@@ -64,7 +64,7 @@ setup()
 	grep -aq "integrity: Loaded X.509 cert 'leaf:" "$log"
 	grep -aq 'ima-init: /etc/keys/ima/site.der: loaded' "$log"
 	id=$(openssl x509 -in "$leaf.pem" -noout -ext subjectKeyIdentifier | tail -n 1 | tr -d ' :' | tail -c 9 | tr A-F a-f)
-	for line in mode=enforce policy=/etc/ima-init/policy keyring=.ima "keys=$id" evm=closed; do
+	for line in mode=enforce policy=/etc/ima-init/policy keyring=.ima "key=$id" evm=closed; do
 		[[ $output == *"state $line"* ]]
 	done
 	diff <(grep -E '^[^#]' "$TOP/pkg-ima-init/policies/exec") <(sed -n 's/^rule \(.*[^ ]\) *$/\1/p' <<<"$output")
@@ -286,6 +286,7 @@ kernel_refuses()
 	cp "$leaf.der" "$folder/.hidden.der"
 	echo no >"$folder/README"
 	start uml "$root" "$tcb quiet" --size 900M
+	echo "$output" >"$BATS_TEST_TMPDIR/output"
 	ended "exit"
 	denies
 	said 'enforce, policy /etc/ima-init/policy, 51 keys; starting /sbin/init'
@@ -300,6 +301,8 @@ kernel_refuses()
 	done
 	[ "$(grep -ac 'certificate not loaded' "$console")" -eq 12 ]
 	run ! grep -a -e hidden -e README "$console"
+	# What hooks read has lines of less than 200 bytes, which is all that inih takes.
+	[ "$(grep -c '^state key=[0-9a-f]\{8\}$' "$BATS_TEST_TMPDIR/output")" -eq 51 ]
 }
 
 @test "a trust store that is a file, a fifo or a loop: certificates of the kernel's remain" {
@@ -315,6 +318,21 @@ kernel_refuses()
 	start uml "$root" "$tcb"
 	ended "exit"
 	said 'certificate not loaded: /etc/keys/ima: Too many levels of symbolic links'
+}
+
+@test "settings and policy that are no files, or huge: said, and nothing hangs" {
+	mkfifo "$root/etc/ima-init/init.conf"
+	start uml "$root" "$tcb"
+	ended "exit"
+	denies
+	said 'settings not as they should be: /etc/ima-init/init.conf: no regular file'
+	for make in 'mkfifo' 'mkdir' 'ln -s policy' 'truncate -s 100G'; do
+		rm -rf "$root/etc/ima-init/policy"
+		$make "$root/etc/ima-init/policy"
+		start uml "$root" "$tcb" --size 500M
+		stopped_with 'the policy cannot be read: /etc/ima-init/policy: '
+	done
+	said '107374182400 bytes, at most 262144 are accepted'
 }
 
 @test "the root's folders missing or in the way: /run a file, no /sys; nothing is silent" {

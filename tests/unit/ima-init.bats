@@ -153,8 +153,9 @@ rules()
 	local to=$BATS_TEST_TMPDIR/to
 	clean_make O="$PKGIMA_BUILD" install-init DESTDIR="$to"
 	diff <(cd "$to" && find . ! -type d | sort) <(
-		printf './ima/%s\n' init latch proof
+		printf './%s\n' ima/init ima/latch ima/proof
 		for policy in "$policies"/*; do echo "./usr/share/ima-init/policies/${policy##*/}"; done | sort
+		echo ./usr/share/man/man8/ima-init.8
 	)
 	[ "$(stat -c %a "$to/ima/init" "$to/usr/share/ima-init/policies/log" | xargs)" = "755 644" ]
 	cmp "$to/ima/latch" "$to/ima/proof"

@@ -219,6 +219,23 @@ static void test_file(void **state)
 	assert_int_equal(problems.count, 0);
 }
 
+static void test_long_lines(void **state)
+{
+	struct problems problems;
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), "mode=log\nexec=/%0184d\n", 0);
+	assert_int_equal(take_file(text, &problems).mode, MODE_LOG);
+	assert_int_equal(problems.count, 0);
+	assert_int_equal(strlen(take_file(text, &problems).exec), 185);
+	/* What would be a line of its own for others. */
+	snprintf(text, sizeof(text), "exec=/%0194dmode=off\n", 0);
+	assert_int_equal(take_file(text, &problems).mode, MODE_ENFORCE);
+	assert_int_equal(problems.count, 1);
+	assert_string_equal(take_file(text, &problems).exec, "/sbin/init");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_weakens),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
