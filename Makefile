@@ -132,7 +132,7 @@ $(O)/pkg-ima-init/probe.o: pkg-ima-init/probe.c $(FLAGS_STAMP)
 	$(Q)$(CC) $(BASE_FLAGS) -O2 -fno-stack-protector -fno-pie -c -o $@ $<
 $(O)/ima-probe: $(O)/pkg-ima-init/probe.o
 	$(say) LINK $@
-	$(Q)$(CC) -static -no-pie -nostartfiles -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^
+	$(Q)$(CC) -static -nostartfiles -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^
 
 $(O)/pkg-ima-init/log_policy.c: pkg-ima-init/policies/log
 	$(Q)mkdir -p $(@D)
