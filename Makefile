@@ -48,6 +48,12 @@ TRIGGER_SOURCES := $(addprefix dpkg-hook/,trigger.c stamp.c)
 APT_HOOK_SOURCES := $(addprefix dpkg-hook/,apt_hook.c apt_run.c say.c)
 BACKEND_SOURCES := $(addprefix dpkg-hook/,backend.c backend_control.c backend_data.c backend_static.c place.c say.c tar_stream.c)
 PLUGIN_SOURCES := $(wildcard rpm-plugin/*.c)
+# ima-init: the first process, and the two programs that do nothing.
+INIT_SOURCES := $(filter-out %/probe.c,$(wildcard pkg-ima-init/*.c))
+INIT_POLICIES := $(wildcard pkg-ima-init/policies/*)
+# Does it honour words of the kernel command line that weaken it (off, log, keep)? "no" where the command line is not
+# authenticated, but what starts ima-init is.
+INIT_RECOVERY ?= yes
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -56,19 +62,23 @@ CLI_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 # (Sanitizers cannot be linked so: BACKEND_STATIC= for them.)
 BACKEND_STATIC ?= -static-pie -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname -Wl,-Bstatic
 BACKEND_LIBS = $(shell $(PKG_CONFIG) $(if $(BACKEND_STATIC),--static) --libs libcrypto inih)
+# As the backend, and for the same reason; it runs before there is anything else.
+INIT_STATIC ?= -s -static-pie -Wl,-Bstatic
+INIT_LIBS = $(shell $(PKG_CONFIG) $(if $(INIT_STATIC),--static) --libs libkeyutils inih)
 HOOK_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih)
 PLUGIN_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto libkeyutils inih rpm)
 
 LIB := $(O)/libpkgima.a
 SIGNING := $(O)/libpkgima-signing.a
-PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger $(O)/dpkg-ima-backend $(O)/dpkg-ima-apt-hook $(O)/pkgima.so
+PROGRAMS := $(O)/pkgima $(O)/dpkg-ima-trigger $(O)/dpkg-ima-backend $(O)/dpkg-ima-apt-hook $(O)/pkgima.so \
+	$(O)/ima-init $(O)/ima-probe
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(O)/%)
 # What the unit tests share: linked where it is used.
 SUPPORT := $(O)/tests/unit/libsupport.a
 # The fuzzers' targets, to be run over given files.
 REPLAYS := $(FUZZ_SOURCES:%.c=$(O)/%-replay)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(O)/%)
-MANPAGES := $(wildcard man/*.[1-8])
+MANPAGES := $(filter-out man/ima-init.8,$(wildcard man/*.[1-8]))
 
 ifeq ($(V),1)
 Q :=
@@ -125,6 +135,35 @@ $(O)/pkgima.so: $(PLUGIN_SOURCES:%.c=$(O)/%.o) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $^ $(PLUGIN_LIBS)
 
+# Of these objects only are linked which it uses: no libcrypto.
+$(O)/ima-init: $(INIT_SOURCES:%.c=$(O)/%.o) $(O)/pkg-ima-init/log_policy.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) $(INIT_STATIC) -o $@ $^ $(INIT_LIBS)
+
+# A program so small needs no hardening, and has not what that, or a sanitizer, would need.
+$(O)/pkg-ima-init/probe.o: pkg-ima-init/probe.c $(FLAGS_STAMP)
+	$(Q)mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(BASE_FLAGS) -O2 -fno-stack-protector -fno-pie -c -o $@ $<
+$(O)/ima-probe: $(O)/pkg-ima-init/probe.o
+	$(say) LINK $@
+	$(Q)$(CC) -static -nostartfiles -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^
+
+$(O)/pkg-ima-init/log_policy.c: pkg-ima-init/policies/log
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo 'extern const char log_policy[]; const char log_policy[] ='; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
+$(O)/pkg-ima-init/log_policy.o: $(O)/pkg-ima-init/log_policy.c $(FLAGS_STAMP)
+	$(say) CC $@
+	$(Q)$(CC) $(BASE_FLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+INIT_STAMP := $(O)/pkg-ima-init/recovery
+$(INIT_STAMP): FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(INIT_RECOVERY)' | cmp -s - $@ || echo '$(INIT_RECOVERY)' > $@
+$(O)/pkg-ima-init/main.o: $(INIT_STAMP)
+$(O)/pkg-ima-init/main.o: INCLUDES := -DIMA_INIT_RECOVERY=$(if $(filter no,$(INIT_RECOVERY)),0,1)
+
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS) -lcmocka
@@ -132,6 +171,10 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 # What is in no library.
 $(O)/tests/unit/test_apt_run: $(O)/dpkg-hook/apt_run.o
 $(O)/tests/unit/test_tar_stream: $(O)/dpkg-hook/tar_stream.o
+$(O)/tests/unit/test_init_settings $(O)/tests/fuzz/fuzz_init_settings-replay $(O)/tests/fuzz/fuzz_init_settings: \
+	$(O)/pkg-ima-init/settings.o
+$(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/tests/fuzz/fuzz_init_policy: \
+	$(O)/pkg-ima-init/policy_text.o
 
 $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
 	$(say) LINK $@
@@ -165,6 +208,23 @@ uninstall:
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima/bin
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima
+
+# Not part of install: nobody wants a file in / by accident. The places are fixed, the program knows them.
+INIT_FOLDER := $(DESTDIR)/ima
+INIT_DATA := $(DESTDIR)/usr/share/ima-init
+INIT_MANPAGE := $(DESTDIR)/usr/share/man/man8/ima-init.8
+.PHONY: install-init uninstall-init
+install-init: $(O)/ima-init $(O)/ima-probe
+	install -D -m 755 $(O)/ima-init $(INIT_FOLDER)/init
+	install -D -m 755 $(O)/ima-probe $(INIT_FOLDER)/latch
+	install -D -m 755 $(O)/ima-probe $(INIT_FOLDER)/proof
+	install -d -m 755 $(INIT_DATA)/policies
+	install -m 644 $(INIT_POLICIES) $(INIT_DATA)/policies
+	install -D -m 644 man/ima-init.8 $(INIT_MANPAGE)
+uninstall-init:
+	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES))) \
+		$(INIT_MANPAGE)
+	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA) $(INIT_FOLDER)
 
 .PHONY: clean
 clean:
@@ -203,7 +263,7 @@ check-kernel: check-build
 .PHONY: sanitize
 sanitize:
 	@$(MAKE) --no-print-directory O=$(O)/sanitize WERROR=1 CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
-		LDFLAGS= BACKEND_STATIC= all unit-programs
+		LDFLAGS= BACKEND_STATIC= INIT_STATIC= all unit-programs
 	PKGIMA=$(abspath $(O))/sanitize/pkgima PKGIMA_BUILD=$(abspath $(O))/sanitize TOP=$(CURDIR) \
 		prove --jobs $$(nproc) --exec tests/run-one $(UNIT_SOURCES:%.c=$(O)/sanitize/%) tests/unit/corpus.bats
 
@@ -211,7 +271,8 @@ sanitize:
 print-flags:
 	@printf '%s\n' $(BASE_FLAGS) $(PLUGIN_FLAGS)
 analyze:
-	tools/analyze $(CLI_SOURCES) $(LIB_SOURCES) $(SIGNING_SOURCES) $(HOOK_SOURCES) $(PLUGIN_SOURCES)
+	tools/analyze $(CLI_SOURCES) $(LIB_SOURCES) $(SIGNING_SOURCES) $(HOOK_SOURCES) $(PLUGIN_SOURCES) \
+		$(INIT_SOURCES) pkg-ima-init/probe.c
 
 # Fuzzers, FUZZ_SECONDS each; what they find stays in tests/data.
 FUZZ_SECONDS ?= 60
@@ -224,6 +285,7 @@ fuzz:
 bench: all
 	$(TEST_ENV) tests/bench/deb
 	$(TEST_ENV) tests/bench/rpm
+	$(TEST_ENV) tests/bench/boot
 
 .PHONY: demo
 demo:
@@ -233,9 +295,9 @@ demo:
 
 .PHONY: help
 help:
-	@echo 'Targets: all install uninstall clean'
+	@echo 'Targets: all install uninstall install-init uninstall-init clean'
 	@echo '         demo           sign, install and verify a real package in a scratch root'
 	@echo '         check          all tests: check-unit check-package check-kernel'
 	@echo '         sanitize analyze fuzz bench'
-	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60'
+	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60 INIT_RECOVERY=yes'
 	@echo '           rpmplugindir rpmmacrosdir RPM_PLUGIN_ABI=nofd|fd|header'

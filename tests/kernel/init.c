@@ -199,6 +199,13 @@ static void mount_one(const char *type, const char *dir, int needed)
 	}
 }
 
+static int is_mounted(const char *dir)
+{
+	struct stat here, root;
+
+	return stat(dir, &here) == 0 && stat("/", &root) == 0 && here.st_dev != root.st_dev;
+}
+
 static void mount_all(void)
 {
 	mount_one("proc", "/proc", 1);
@@ -206,7 +213,9 @@ static void mount_all(void)
 	mount_one("securityfs", "/sys/kernel/security", 1);
 	mount_one("devtmpfs", "/dev", 1);
 	mount_one("devpts", "/dev/pts", 0);
-	mount_one("tmpfs", "/run", 1);
+	/* what an init before us has left there is to be seen */
+	if (!is_mounted("/run"))
+		mount_one("tmpfs", "/run", 1);
 	/* audit records go through printk_ratelimit() */
 	put("/proc/sys/kernel/printk_ratelimit", "0\n");
 }

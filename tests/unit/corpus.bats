@@ -48,3 +48,11 @@ replay() { # NAME
 @test "rpm" {
 	replay rpm
 }
+
+@test "init_settings" {
+	replay init_settings
+}
+
+@test "init_policy" {
+	replay init_policy
+}

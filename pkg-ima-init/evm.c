@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * EVM is always closed. Left open, root could bring an "_evm" keyring with a key of its own, set it up, and have the kernel
+ * take a portable EVM signature for the signature that the policy asks for.
+ */
+#include "init.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/beneath.h"
+
+#define EVM_FILE "/sys/kernel/security/evm"
+#define LEAVES "/etc/keys/evm"
+
+/* EVM_INIT_X509, EVM_SETUP_COMPLETE of security/integrity/evm/evm.h */
+#define CLOSED "0x80000000"
+#define CLOSED_VERIFYING "0x80000002"
+
+/* EVM is in use where the administrator has a CA for it, or the kernel a keyring in which there is something. */
+static bool load_keys(struct init *init)
+{
+	cleanup_close int root = pkgima_root_open("/", NULL);
+	struct rings *rings = &init->rings;
+	struct stat st;
+
+	rings->evm = rings_find(".evm");
+	if (!rings->evm) {
+		if (pkgima_beneath_stat(init->places.fd, init->places.evm_ca, true, &st) < 0)
+			return false;
+		rings->own_evm = rings_make(init, "_evmca", init->places.evm_ca, FAILURE_EVM_CA, "_evm", &rings->evm);
+		if (!rings->own_evm) {
+			report_failure(init, FAILURE_NO_EVM_KEY, "no CA certificate in %s%s", init->places.folder,
+				       init->places.evm_ca);
+			return false;
+		}
+	}
+	certificates_load(init, root, LEAVES, rings->evm, FAILURE_EVM_CERTIFICATE);
+	if (rings_count(rings->evm))
+		return true;
+	if (rings->own_evm)
+		report_failure(init, FAILURE_NO_EVM_KEY, "keyring _evm, certificates " LEAVES "/*.der");
+	return false;
+}
+
+/* The kernel never shows that it is closed, but what it is set to. */
+static bool verifies(void)
+{
+	char text[32];
+
+	return kernel_read(EVM_FILE, text, sizeof(text)) > 0 && (strtoul(text, NULL, 0) & 2);
+}
+
+void evm_close(struct init *init)
+{
+	int r;
+
+	init->verifies_metadata = load_keys(init);
+	r = kernel_write(EVM_FILE, init->verifies_metadata ? CLOSED_VERIFYING : CLOSED);
+	switch (-r) {
+	case 0:
+	case ENOENT:       /* a kernel without EVM */
+		break;
+	case EPERM:        /* closed already, by the initramfs */
+		if (!init->verifies_metadata || verifies())
+			break;
+		/* fall through */
+	default:
+		report_failure(init, FAILURE_EVM, "%s", strerror(-r));
+	}
+}

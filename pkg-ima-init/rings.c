@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The keyrings that the kernel verifies with. One with a trusted keyring (CONFIG_INTEGRITY_TRUSTED_KEYRING) has ".ima",
+ * which takes what a CA built into it has issued. Any other looks for "_ima" in the keyrings of whoever first has it
+ * verify something: it is made here, and takes only what a CA certificate of the administrator's has issued.
+ */
+#include "init.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/beneath.h"
+
+#define LEAVES "/etc/keys/ima"
+
+/* Is it a keyring of root's with this name? A name with a dot in front is the kernel's to give. */
+static bool is_ring(key_serial_t serial, const char *name)
+{
+	char text[128], wanted[64];
+
+	if (keyctl_describe(serial, text, sizeof(text)) < 0)
+		return false;
+	text[sizeof(text) - 1] = '\0';
+	snprintf(wanted, sizeof(wanted), ";%s", name);
+	return !strncmp(text, "keyring;0;", 10) && strlen(text) > strlen(wanted) &&
+	       !strcmp(text + strlen(text) - strlen(wanted), wanted);
+}
+
+key_serial_t rings_find(const char *name)
+{
+	FILE *file = fopen("/proc/keys", "re");
+	key_serial_t found = 0;
+	char line[512], part[64];
+	unsigned int serial;
+
+	if (!file)
+		return 0;
+	snprintf(part, sizeof(part), " keyring   %s: ", name);
+	while (!found && fgets(line, sizeof(line), file))
+		if (strstr(line, part) && sscanf(line, "%8x ", &serial) == 1 && is_ring((key_serial_t)serial, name))
+			found = (key_serial_t)serial;
+	fclose(file);
+	return found;
+}
+
+size_t rings_count(key_serial_t ring)
+{
+	long size = keyctl_read(ring, NULL, 0);
+
+	return size > 0 ? (size_t)size / sizeof(key_serial_t) : 0;
+}
+
+void rings_ids(key_serial_t ring, char *output, size_t capacity)
+{
+	key_serial_t serials[1024];
+	long size = ring ? keyctl_read(ring, (char *)serials, sizeof(serials)) : 0;
+	size_t count = size > 0 ? (size_t)size / sizeof(serials[0]) : 0;
+	size_t used = 0;
+
+	output[0] = '\0';
+	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]) && used + 14 < capacity; i++) {
+		char text[512];
+		size_t length;
+
+		/* "asymmetric;UID;GID;PERM;NAME: SKID", the last eight digits are the key id */
+		if (keyctl_describe(serials[i], text, sizeof(text)) < 0)
+			continue;
+		text[sizeof(text) - 1] = '\0';
+		length = strlen(text);
+		if (!strncmp(text, "asymmetric;", 11) && length > 19 &&
+		    strspn(text + length - 8, "0123456789abcdef") == 8)
+			used += (size_t)snprintf(output + used, capacity - used, "key=%s\n", text + length - 8);
+	}
+}
+
+bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, enum failure refused, const char *name,
+		key_serial_t *ret_ring)
+{
+	char restriction[64];
+	key_serial_t ca, ring;
+
+	ca = add_key("keyring", ca_name, NULL, 0, KEY_SPEC_USER_KEYRING);
+	if (ca < 0) {
+		report_failure(init, FAILURE_RING, "%s: %s", ca_name, strerror(errno));
+		return false;
+	}
+	if (!certificates_load(init, init->places.fd, ca_folder, ca, refused))
+		return false;
+	/* Sealed: what is in it is all that ever will be. */
+	if (keyctl_restrict_keyring(ca, NULL, NULL) < 0) {
+		report_failure(init, FAILURE_RING, "%s cannot be sealed: %s", ca_name, strerror(errno));
+		return false;
+	}
+	ring = add_key("keyring", name, NULL, 0, KEY_SPEC_USER_KEYRING);
+	/* No ":chain": with it what a certificate in the ring has issued would get in as well. */
+	snprintf(restriction, sizeof(restriction), "key_or_keyring:%d", ca);
+	if (ring < 0 || keyctl_restrict_keyring(ring, "asymmetric", restriction) < 0) {
+		report_failure(init, FAILURE_RING, "%s: %s", name, strerror(errno));
+		return false;
+	}
+	*ret_ring = ring;
+	return true;
+}
+
+void rings_load(struct init *init)
+{
+	cleanup_close int root = pkgima_root_open("/", NULL);
+	struct rings *rings = &init->rings;
+
+	/* @u, where keys are found later from any session, has to be possessed: a session of our own leads to it. */
+	if (keyctl_join_session_keyring(NULL) < 0 ||
+	    keyctl_link(KEY_SPEC_USER_KEYRING, KEY_SPEC_SESSION_KEYRING) < 0)
+		report_failure(init, FAILURE_SESSION, "%s", strerror(errno));
+	rings->ima = rings_find(".ima");
+	if (!rings->ima) {
+		rings->own_ima = rings_make(init, "_ca", init->places.ca, FAILURE_CA, "_ima", &rings->ima);
+		if (!rings->own_ima) {
+			report_failure(init, FAILURE_NO_CA, "%s%s", init->places.folder, init->places.ca);
+			return;
+		}
+	}
+	certificates_load(init, root, LEAVES, rings->ima, FAILURE_CERTIFICATE);
+	if (!rings_count(rings->ima))
+		report_failure(init, FAILURE_NO_KEY, "keyring %s, certificates " LEAVES "/*.der",
+			       rings->own_ima ? "_ima" : ".ima");
+}

@@ -1,0 +1,300 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# ima-init on Debian's own kernels, which have no keyring .ima: rings, switches, EVM with a keyring of its own, and that
+# every policy is one for them. Without an initramfs of ours: the runner's ends in init=/ima/init of the root.
+
+load helpers
+load ima-init
+
+setup_file()
+{
+	require_kernel uml
+	require_kernel 6.1
+	require make dpkg dpkg-deb getfattr
+	export dir=$BATS_FILE_TMPDIR leaf=$BATS_FILE_TMPDIR/keys/leaf rogue=$BATS_FILE_TMPDIR/keys/rogue
+	export seed=$BATS_FILE_TMPDIR/seed
+	make_site
+	make_init_root "$seed"
+	make_ca_leaf "$dir/keys/both" "$leaf"
+	cp "$rogue.der" "$seed/etc/keys/ima/rogue.der"
+	ln -s busybox "$seed/bin/grep"
+	ln -s busybox "$seed/bin/ls"
+	# What every machine is asked.
+	init_script "$seed" <<-'END'
+		try signed; try unsigned; try rogue
+		state
+		grep ' _ca: \| _ima: \| _evm: \| _evmca: ' /proc/keys
+		for value in 0x80000002 2; do echo "$value" >/sys/kernel/security/evm && echo "EVM took $value"; done
+		echo "evm $(cat /sys/kernel/security/evm)"
+		echo "kexec $(cat /proc/sys/kernel/kexec_load_disabled)"
+		echo "lockdown $(cat /sys/kernel/security/lockdown)"
+		echo "modules $(cat /sys/module/module/parameters/sig_enforce)"
+		ls /sys/kernel/security/ima/policy
+	END
+}
+
+setup()
+{
+	root=$BATS_TEST_TMPDIR/root
+	cp -a "$seed" "$root"
+}
+
+# Every rule of each policy is taken; none of them becomes the policy, since the last rule is none.
+every_policy_is_one()
+{
+	cat >"$1/test/script" <<-'END'
+		for policy in /usr/share/ima-init/policies/*; do
+			taken=0 refused=0
+			exec 3>/sys/kernel/security/ima/policy
+			while IFS= read -r rule; do
+				case $rule in
+				'#'* | '') continue ;;
+				esac
+				if echo "$rule" >&3; then taken=$((taken + 1)); else refused=$((refused + 1)); echo "refused: $rule"; fi
+			done <"$policy"
+			echo none >&3 || echo "${policy##*/}: $taken taken, $refused refused"
+			exec 3>&-
+		done
+	END
+	start "$2" "$1" 'quiet ima_init=off'
+	ended "exit"
+	for policy in "$TOP"/pkg-ima-init/policies/*; do
+		grep -qxF "${policy##*/}: $(grep -c '^[^#]' "$policy") taken, 0 refused" <<<"$output"
+	done
+	[ "$(grep -c ' taken, ' <<<"$output")" -eq 6 ]
+}
+
+stock_boot()
+{
+	local release
+	require_kernel "$1"
+	release=$(cat "$("$kernel_tests/fetch-stock" "$1")/version")
+	mkdir -p "$root/lib/modules/$release/kernel/lib"
+	: >"$root/lib/modules/$release/kernel/lib/crc7.ko.xz"
+	cp "$TOP/pkg-ima-init/policies/exec-measure" "$root/etc/ima-init/policy"
+	start "$1" "$root" "quiet"
+	ended "exit"
+	denies
+	for line in mode=enforce policy=/etc/ima-init/policy keyring=_ima evm=closed; do
+		[[ $output == *"state $line"* ]]
+	done
+	[[ $output == *" _ca: 1"* ]]
+	[[ $output == *" _ima: 1"* ]]
+	[[ $output != *"EVM took"* ]]
+	[[ $output == *"evm 0"* ]]
+	[[ $output == *"kexec 1"* ]]
+	[[ $output == *"lockdown none [integrity] confidentiality"* ]]
+	[[ $output == *"modules Y"* ]]
+	[[ $output == *"/sys/kernel/security/ima/policy: No such file"* ]]
+	said "certificate not loaded: /etc/keys/ima/rogue.der: no CA certificate of the kernel's has issued it"
+	said 'enforce, policy /etc/ima-init/policy, 1 keys; starting /sbin/init'
+	# Nothing but what was planted is denied, ima-init's own steps included.
+	run ! grep -aE 'type=1800 .* res=0' <(grep -avE 'name="/(unsigned|rogue)/echo"' "$log")
+}
+
+@test "6.1: rings, EVM, switches, policy, latch" {
+	stock_boot 6.1
+}
+
+@test "6.12: rings, EVM, switches, policy, latch" {
+	stock_boot 6.12
+}
+
+@test "6.1: each switch can be left; a module that is not compressed is left to the policy" {
+	mkdir -p "$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib"
+	: >"$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib/crc7.ko"
+	start 6.1 "$root" "quiet ima_init.kexec=keep ima_init.lockdown=keep"
+	ended "exit"
+	denies
+	[[ $output == *"kexec 0"* ]]
+	[[ $output == *"lockdown [none] integrity confidentiality"* ]]
+	[[ $output == *"modules N"* ]]
+}
+
+@test "6.1: every policy of ours is one, rule by rule" {
+	every_policy_is_one "$root" 6.1
+}
+
+@test "6.12: every policy of ours is one, rule by rule" {
+	require_kernel 6.12
+	every_policy_is_one "$root" 6.12
+}
+
+@test "6.1: nothing to restrict the keyring to, or no key: the boot stops; a certificate with CA:TRUE is none for it" {
+	rm "$root"/etc/keys/ima-ca/*
+	start 6.1 "$root" "quiet"
+	stopped_with 'there is no CA certificate: /etc/keys/ima-ca'
+	start 6.1 "$root" "quiet ima_init=log"
+	ended "exit"
+	[[ $output == *"unsigned ran"*"state mode=log"*"evm 0"*"kexec 0"*"[none]"* ]]
+	[[ $output != *"EVM took"* ]]
+	cp "$dir/keys/ca.der" "$root/etc/keys/ima-ca/"
+	echo none >"$root/etc/keys/ima-ca/none.der"
+	rm "$root"/etc/keys/ima/site.der
+	start 6.1 "$root" "quiet"
+	stopped_with 'there is no key to verify files with: keyring _ima, certificates /etc/keys/ima/*.der'
+	said 'CA certificate not loaded: /etc/keys/ima-ca/none.der: the kernel cannot parse it'
+}
+
+@test "6.1: no latch, or a proof that would show nothing: the boot stops" {
+	setfattr -x security.ima "$root/ima/latch"
+	start 6.1 "$root" "quiet"
+	stopped_with 'the keyring is not in use: /ima/latch: Permission denied'
+	evmctl_sign "$leaf" "$root/ima/latch"
+	ln -f "$root/ima/latch" "$root/ima/proof"
+	start 6.1 "$root" "quiet"
+	stopped_with 'signed programs do not run: /ima/proof is the same file as /ima/latch'
+}
+
+# evm_keys: a CA for EVM and a certificate by it, made with openssl, in $dir/keys.
+evm_keys()
+{
+	(
+		cd "$dir/keys"
+		openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj '/CN=EVM CA' -keyout evmca.key -out evmca.pem \
+			-config <(printf '[req]\ndistinguished_name=dn\nx509_extensions=e\n[dn]\n[e]\n%s\n%s\n%s\n' \
+				'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign' 'subjectKeyIdentifier=hash')
+		openssl x509 -in evmca.pem -outform DER -out evmca.der
+	) 2>/dev/null
+	make_leaf "$dir/keys/evm" "$dir/keys/evmca.pem" "$dir/keys/evmca.key"
+	# The site's own CA is none for EVM.
+	make_leaf "$dir/keys/notevm" "$dir/keys/ca.pem" "$dir/keys/ca.key"
+}
+
+# evm_sign NAME FILE...: a portable signature of content and metadata, beside the one of the content.
+evm_sign()
+{
+	local name=$1 file
+	for file in "${@:2}"; do
+		chown 0:0 "$file"
+		evmctl sign --portable --hashalgo sha256 --key "$dir/keys/$name.key" --keyid-from-cert "$dir/keys/$name.pem" \
+			"$file" >/dev/null
+	done
+}
+
+# All that runs but /signed, and /other by a key that the kernel does not have.
+evm_sign_all()
+{
+	evm_sign evm "$root"/{both,chmod}/echo "$root/sbin/init" "$root"/bin/{busybox,setxattr} "$root"/ima/{latch,proof}
+	evm_sign notevm "$root/other/echo"
+}
+
+evm_root()
+{
+	evm_keys
+	mkdir -p "$root/etc/keys/evm" "$root/etc/keys/evm-ca" "$root"/{both,other,chmod}
+	cp "$dir/keys/evm.der" "$dir/keys/notevm.der" "$root/etc/keys/evm"
+	cp "$dir/keys/evmca.der" "$root/etc/keys/evm-ca"
+	for word in both other chmod; do
+		cp --preserve=xattr "$root/signed/echo" "$root/$word/echo"
+		chmod 755 "$root/$word/echo"
+	done
+	# busybox has no setfattr.
+	gcc -O -static -o "$root/bin/setxattr" -x c - <<-'END'
+		#include <string.h>
+		#include <sys/xattr.h>
+		int main(int argc, char **argv)
+		{
+			static const char hash[34] = { 4, 4 };
+			return argc != 2 || setxattr(argv[1], "security.ima", hash, sizeof(hash), 0) != 0;
+		}
+	END
+	evmctl_sign "$leaf" "$root/bin/setxattr"
+	evm_sign_all
+	chmod 777 "$root/chmod/echo"
+	ln -s busybox "$root/bin/touch"
+	ln -s busybox "$root/bin/chmod"
+	init_script "$root" <<-'END'
+		try both; try signed; try other; try chmod; try unsigned
+		state
+		for value in 0x80000002 2 4; do echo "$value" >/sys/kernel/security/evm && echo "EVM took $value"; done
+		echo "evm $(cat /sys/kernel/security/evm)"
+		# As an installation does it.
+		touch /new && setxattr /new && echo "xattr set"
+		chmod 700 /both/echo || echo "frozen"
+		grep ' _evm: \| _evmca: ' /proc/keys
+	END
+}
+
+# What only EVM, in use with this key, brings about.
+metadata_is_verified()
+{
+	ended "exit"
+	[[ $output == *"both ran"* ]]
+	for word in signed other chmod unsigned; do
+		[[ $output == *"$word: 126"* ]]
+		[[ $output != *"$word ran"* ]]
+	done
+	[[ $output == *"state evm=verifies"* ]]
+	[[ $output == *"evm 2"* ]]
+	[[ $output != *"EVM took"* ]]
+	[[ $output == *"xattr set"* ]]
+	[[ $output == *frozen* ]]
+}
+
+@test "6.1: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+	evm_root
+	start 6.1 "$root" "quiet"
+	metadata_is_verified
+	[[ $output == *" _evmca: 1"* ]]
+	[[ $output == *" _evm: 1"* ]]
+	said "certificate for EVM not loaded: /etc/keys/evm/notevm.der: no CA certificate of the kernel's has issued it"
+}
+
+@test "6.1: a CA for EVM without a certificate stops the boot" {
+	evm_root
+	rm "$root/etc/keys/evm/evm.der"
+	start 6.1 "$root" "quiet"
+	stopped_with 'there is no key to verify metadata with: keyring _evm, certificates /etc/keys/evm/*.der'
+}
+
+@test "uml: with a certificate in .evm metadata is verified, and it is closed" {
+	evm_root
+	# There the CA is the kernel's.
+	cp "$leaf.der" "$root/etc/keys/evm/evm.der"
+	cp "$leaf".key "$dir/keys/evm.key"
+	cp "$leaf".pem "$dir/keys/evm.pem"
+	make_leaf "$dir/keys/notevm"
+	chmod 755 "$root/chmod/echo"
+	evm_sign_all
+	chmod 777 "$root/chmod/echo"
+	start uml "$root" "quiet"
+	metadata_is_verified
+}
+
+@test "uml: every policy of ours can be loaded, and does what it says" {
+	echo setting >"$root/unsigned/conf"
+	for policy in exec exec-measure all all-measure log log-measure; do
+		cp "$TOP/pkg-ima-init/policies/$policy" "$root/etc/ima-init/policy"
+		evmctl_sign "$leaf" "$root/etc/ima-init/policy"
+		init_script "$root" <<-'END'
+			try signed; try unsigned
+			state
+			echo "dpkg $(cat /run/pkgima/dpkg.cfg 2>&1)"
+			cat /unsigned/conf || echo "conf: $?"
+			echo "measured $(grep -c 'boot_aggregate\|/signed/echo' /sys/kernel/security/ima/ascii_runtime_measurements)"
+		END
+		case $policy in
+		all*)
+			# As a labelling pass leaves it.
+			find "$root" -xdev -type f ! -path "$root/unsigned/*" | while read -r file; do
+				getfattr --absolute-names -n security.ima "$file" >/dev/null 2>&1 ||
+					evmctl ima_hash --hashalgo sha256 "$file" >/dev/null
+			done
+			;;
+		esac
+		start uml "$root" "quiet"
+		ended "exit"
+		[[ $output == *"signed ran"* ]]
+		case $policy in
+		log*) [[ $output == *"unsigned ran"*"state mode=log"*"No such file"*setting* ]] ;;
+		exec*) [[ $output == *"unsigned: 126"*"state mode=enforce"*"No such file"*setting* ]] ;;
+		all*) [[ $output == *"unsigned: 126"*"state mode=enforce"*"dpkg force-unsafe-io"*"conf: 1"* ]] ;;
+		esac
+		case $policy in
+		*-measure) grep -qx 'measured 2' <<<"$output" ;;
+		*) grep -qx 'measured [01]' <<<"$output" ;;
+		esac
+		[[ $policy != log* ]] || grep -aq 'type=1805 .*/unsigned/echo' "$log"
+	done
+}
