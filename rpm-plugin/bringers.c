@@ -4,19 +4,18 @@
  * digest, not its key id: so the package itself is read. Where it is, only the program that uses librpm knows; it is asked
  * to open it, as rpm asks when it installs.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rpm/header.h>
-#include <rpm/rpmarchive.h>
-#include <rpm/rpmfi.h>
 #include <rpm/rpmio.h>
 #include <rpm/rpmlib.h>
 #include <rpm/rpmtag.h>
 
 #include "../lib/certificate.h"
 #include "../lib/cleanup.h"
+#include "../lib/rpm_payload.h"
 #include "plugin.h"
 
 #define KEYS_MAX 16   /* certificates in one package */
@@ -52,50 +51,58 @@ static bool brings_keys(const struct element *element)
 	return false;
 }
 
-static void read_key(struct bringer *bringer, rpmfi archive)
+/* What is no certificate is passed over: the trust store will say so. */
+static void read_key(struct bringer *bringer, struct pkgima_rpm_payload *payload)
 {
 	cleanup_certificate struct pkgima_certificate *certificate = NULL;
-	rpm_loff_t size = rpmfiFSize(archive);
-	cleanup_free uint8_t *content = NULL;
+	cleanup_free uint8_t *content = malloc(PKGIMA_CERTIFICATE_MAX + 1);
 	size_t used = 0;
+	ssize_t n = 0;
 
-	if (size > PKGIMA_CERTIFICATE_MAX)
-		return;
-	content = malloc((size_t)size + 1);
-	while (content && used < size) {
-		ssize_t n = rpmfiArchiveRead(archive, content + used, (size_t)size - used);
-
-		if (n <= 0)
-			return;
+	while (content && used <= PKGIMA_CERTIFICATE_MAX &&
+	       (n = pkgima_rpm_payload_read(payload, content + used, PKGIMA_CERTIFICATE_MAX + 1 - used, NULL)) > 0)
 		used += (size_t)n;
-	}
-	/* What is no certificate is passed over: the trust store will say so. */
-	if (content && pkgima_certificate_parse(content, used, "", &certificate, NULL) == 0 && certificate->has_skid)
+	if (content && n == 0 && pkgima_certificate_parse(content, used, "", &certificate, NULL) == 0 &&
+	    certificate->has_skid)
 		bringer->keys[bringer->count++] = certificate->key_id;
+}
+
+/* All of a content has to be read before what is next. */
+static int skip(struct pkgima_rpm_payload *payload)
+{
+	char buffer[16384];
+	ssize_t n;
+
+	while ((n = pkgima_rpm_payload_read(payload, buffer, sizeof(buffer), NULL)) > 0)
+		;
+	return (int)n;
 }
 
 static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 {
-	const char *compressor = headerGetString(header, RPMTAG_PAYLOADCOMPRESSOR);
 	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
-	FD_t payload = NULL, copy = fdDup(Fileno(fd));
-	rpmfi archive = NULL;
-	char mode[64];
+	struct pkgima_rpm_payload payload;
+	FD_t archive = NULL;
+	int file, r = -1;
 
-	/* As rpm opens it to unpack it. */
-	snprintf(mode, sizeof(mode), "r.%s", compressor ? compressor : "gzip");
-	if (files && copy)
-		payload = Fdopen(copy, mode);
-	if (payload)
-		archive = rpmfiNewArchiveReader(payload, files, RPMFI_ITER_READ_ARCHIVE);
-	while (archive && bringer->count < KEYS_MAX && rpmfiNext(archive) >= 0)
-		if (is_key(rpmfiFN(archive)) && rpmfiArchiveHasContent(archive))
-			read_key(bringer, archive);
-	rpmfiFree(archive);
-	if (payload || copy)
-		Fclose(payload ? payload : copy);
+	if (files && pkgima_rpm_payload_open(Fileno(fd), lseek(Fileno(fd), 0, SEEK_CUR), header, &archive, NULL) == 0)
+		r = pkgima_rpm_payload_begin(&payload, archive, files, NULL);
+	if (r == 0) {
+		while (bringer->count < KEYS_MAX && (r = pkgima_rpm_payload_next(&payload, &file, NULL)) > 0) {
+			cleanup_free char *path = rpmfilesFN(files, file);
+
+			if (path && is_key(path))
+				read_key(bringer, &payload);
+			r = skip(&payload);
+			if (r < 0)
+				break;
+		}
+		pkgima_rpm_payload_end(&payload);
+	}
+	if (archive)
+		Fclose(archive);
 	rpmfilesFree(files);
-	return bringer->count > 0;
+	return r == 0;
 }
 
 static bool read_package(struct bringer *bringer, rpmts ts)
