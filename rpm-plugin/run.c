@@ -207,7 +207,7 @@ bool run_judge(struct session *session, rpmts ts, const struct element *element)
 		if (!is_unsigned)
 			judge_file(session, ts, element, (int)i, path, &tally);
 	}
-	/* rpm takes none where their number is not that of the files, or one has an odd number of digits, and does not say so. */
+	/* rpm takes none where their number is not that of the files, or one has an odd number of digits: silently. */
 	if (found && is_unsigned)
 		pkgima_tally_add(&tally, NULL, PKGIMA_VERDICT_UNSIGNED,
 				 problem ? problem : "it has no file signatures, or none that rpm takes");
