@@ -146,9 +146,9 @@ static int look_for_use(struct retire *retire)
 	}
 	if (!counts.files)
 		return -1;
-	cli_message(keys->command, "%s%zu file%s of %zu installed package%s signed by this key only%s",
+	cli_message(keys->command, "%s%zu file%s of %zu installed package%s %s signed by this key only%s",
 		    keys->force ? "warning: " : "", counts.files, counts.files == 1 ? "" : "s", counts.packages,
-		    counts.packages == 1 ? " is" : "s are",
+		    counts.packages == 1 ? "" : "s", counts.files == 1 ? "is" : "are",
 		    keys->force ? ": a kernel that enforces runs them until it is booted anew, if at all" :
 				  "; not retired. Install packages that another key has signed, or use --force");
 	return keys->force ? -1 : CLI_VERDICT;

@@ -73,7 +73,8 @@ static int wait_for(pid_t pid, int *ret_status)
 	return 0;
 }
 
-static int spawn(const char *const argv[], char *const environment[], int output, pid_t *ret_pid)
+/* @errors: -1 for our own standard error, to which all goes then. */
+static int spawn(const char *const argv[], char *const environment[], int errors, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	int r;
@@ -82,10 +83,12 @@ static int spawn(const char *const argv[], char *const environment[], int output
 	if (r < 0)
 		return r;
 	r = -posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (r == 0)
-		r = -posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	if (r == 0)
-		r = -posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+	if (r == 0 && errors < 0)
+		r = -posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	if (r == 0 && errors >= 0)
+		r = -posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (r == 0 && errors >= 0)
+		r = -posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
 	if (r == 0)
 		r = -posix_spawnp(ret_pid, argv[0], &actions, NULL, (char *const *)argv, environment);
 	posix_spawn_file_actions_destroy(&actions);
@@ -103,7 +106,7 @@ int pkgima_command_run(const char *const argv[], const char *const environment[]
 
 	if (!merged || (quiet && kept < 0))
 		return pkgima_fail(error, -ENOMEM, "no memory to run %s", argv[0]);
-	r = spawn(argv, merged, quiet ? kept : STDERR_FILENO, &pid);
+	r = spawn(argv, merged, kept, &pid);
 	if (r == 0)
 		r = wait_for(pid, &status);
 	if (r < 0)

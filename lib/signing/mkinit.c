@@ -195,6 +195,8 @@ static int run_rpmbuild(const struct pkgima_mkinit *mkinit, const struct pkgima_
 	    !define(&defines, "_build_id_links", "none", "") ||
 	    !define(&defines, "debug_package", "%{nil}", "") ||
 	    !define(&defines, "__os_install_post", "%{nil}", "") ||
+	    /* The template may say so of itself: it is not for rpmbuild to judge. */
+	    !define(&defines, "_binaries_in_noarch_packages_terminate_build", "0", "") ||
 	    !define(&defines, "_unpackaged_files_terminate_build", "1", ""))
 		return pkgima_fail(error, -ENOMEM, "no memory to run rpmbuild");
 	for (size_t i = 0; i < defines.count; i++)
