@@ -415,7 +415,7 @@ static int put_conffiles(struct pkgima_mkinit_tree *tree, const struct pkgima_mk
 	}
 	rest = list;
 	for (char *line; r == 0 && (line = strsep(&rest, "\n")); )
-		if (*line && pkgima_entries_find(&tree->files, line))
+		if (*line && !is_replaced(line) && pkgima_entries_find(&tree->files, line))
 			length += (size_t)sprintf(text + length, "%s\n", line);
 	return r == 0 && length ? put(tree, "/DEBIAN/conffiles", text, length, 0644, error) : r;
 }
