@@ -173,7 +173,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	int r;
 
 	r = parse(argc, argv, &keys, &verb);
-	if (r >= 0)
+	if (r >= 0 || !verb)
 		return r;
 	if (!trust) {
 		cli_message(command, "no memory for the trust store");

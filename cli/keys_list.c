@@ -42,7 +42,8 @@ static bool is_trusted(const struct keys *keys, const struct pkgima_certificate 
 	for (size_t i = 0; i < keys->trust->count; i++) {
 		const struct pkgima_trust_item *item = &keys->trust->items[i];
 
-		if (item->ca && !item->problem && !strcmp(item->certificate->fingerprint, ca->fingerprint))
+		if (item->ca && !item->problem && item->certificate &&
+		    !strcmp(item->certificate->fingerprint, ca->fingerprint))
 			return true;
 	}
 	return false;

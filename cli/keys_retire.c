@@ -106,7 +106,7 @@ static int choose(struct retire *retire)
 		return cli_usage(command, "a key id has 8 hexadecimal digits, a fingerprint 64");
 	found = find(retire, id, fingerprint);
 	if (found > 1) {
-		name_candidates(retire, id);
+		name_candidates(retire, retire->key.id);
 		return CLI_VERDICT;
 	}
 	if (!found) {

@@ -101,7 +101,7 @@ int pkgima_command_run(const char *const argv[], const char *const environment[]
 	cleanup_free char **merged = merge_environment(environment ? environment : nothing);
 	cleanup_close int kept = quiet ? memfd_create("output", MFD_CLOEXEC) : -1;
 	char line[256] = "";
-	int status, r;
+	int status = 0, r;
 	pid_t pid;
 
 	if (!merged || (quiet && kept < 0))

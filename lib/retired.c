@@ -50,23 +50,18 @@ static const char *parse_line(char *line, bool *ret_good)
 	return line;
 }
 
-int pkgima_retired_load(int root_fd, struct pkgima_retired *ret_retired, struct pkgima_error *error)
+static int parse_text(struct pkgima_retired *retired, size_t length, struct pkgima_error *error)
 {
-	cleanup_retired struct pkgima_retired retired = { 0 };
-	size_t length, lines = 1, number = 0;
-	int r;
+	size_t lines = 1, number = 0;
 
-	r = read_text(root_fd, &retired.text, &length, error);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < length; i++)
-		lines += retired.text[i] == '\n';
-	retired.skids = calloc(lines, sizeof(*retired.skids));
-	if (!retired.skids)
+		lines += retired->text[i] == '\n';
+	retired->skids = calloc(lines, sizeof(*retired->skids));
+	if (!retired->skids)
 		return pkgima_fail(error, -ENOMEM, "no memory for the retired keys");
-	if (retired.text && strlen(retired.text) != length)
+	if (strlen(retired->text) != length)
 		return pkgima_fail(error, -EINVAL, "%s: it has a NUL byte", PKGIMA_RETIRED_FILE);
-	for (char *line = retired.text, *next; line; line = next) {
+	for (char *line = retired->text, *next; line; line = next) {
 		const char *skid;
 		bool good;
 
@@ -79,10 +74,25 @@ int pkgima_retired_load(int root_fd, struct pkgima_retired *ret_retired, struct 
 			return pkgima_fail(error, -EINVAL, "%s: line %zu has no Subject Key Identifier in lower-case "
 					   "hexadecimal", PKGIMA_RETIRED_FILE, number);
 		if (skid)
-			retired.skids[retired.count++] = skid;
+			retired->skids[retired->count++] = skid;
+	}
+	return 0;
+}
+
+int pkgima_retired_load(int root_fd, struct pkgima_retired *ret_retired, struct pkgima_error *error)
+{
+	struct pkgima_retired retired = { 0 };
+	size_t length;
+	int r;
+
+	r = read_text(root_fd, &retired.text, &length, error);
+	if (r == 0 && retired.text)
+		r = parse_text(&retired, length, error);
+	if (r < 0) {
+		pkgima_retired_free(&retired);
+		return r;
 	}
 	*ret_retired = retired;
-	retired = (struct pkgima_retired){ 0 };
 	return 0;
 }
 
@@ -101,6 +111,7 @@ bool pkgima_retired_has_certificate(const struct pkgima_retired *retired, const 
 	return pkgima_certificate_skid(certificate, skid) && pkgima_retired_has(retired, skid);
 }
 
+/* @text: what is in the file already, NULL where there is none. */
 static int write_text(int root_fd, const char *text, size_t length, const char *line, struct pkgima_error *error)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
@@ -113,9 +124,9 @@ static int write_text(int root_fd, const char *text, size_t length, const char *
 	r = pkgima_output_open_at(folder, PKGIMA_RETIRED_NAME, 0644, &output, error);
 	if (r < 0)
 		return r;
-	r = pkgima_write_all(output.fd, text, length);
+	r = text ? pkgima_write_all(output.fd, text, length) : 0;
 	/* An editor may have left the last line without its end. */
-	if (r == 0 && length && text[length - 1] != '\n')
+	if (r == 0 && text && length && text[length - 1] != '\n')
 		r = pkgima_write_all(output.fd, "\n", 1);
 	if (r == 0)
 		r = pkgima_write_all(output.fd, line, strlen(line));
@@ -128,7 +139,7 @@ int pkgima_retired_add(int root_fd, const char *skid, const char *note, struct p
 {
 	cleanup_retired struct pkgima_retired retired = { 0 };
 	cleanup_free char *text = NULL, *line = NULL;
-	size_t length;
+	size_t length = 0;
 	int r;
 
 	/* A list that cannot be understood is not added to. */
@@ -146,5 +157,5 @@ int pkgima_retired_add(int root_fd, const char *skid, const char *note, struct p
 	if (length + strlen(line) + 1 > PKGIMA_RETIRED_MAX)
 		return pkgima_fail(error, -EFBIG, "%s: no more than %d bytes are accepted", PKGIMA_RETIRED_FILE,
 				   PKGIMA_RETIRED_MAX);
-	return write_text(root_fd, text ? text : "", length, line, error);
+	return write_text(root_fd, text, length, line, error);
 }

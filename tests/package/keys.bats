@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck disable=SC2016 # scripts for other shells
 # Keys as packages: how one is built, the change from an old key to a new one with the real dpkg, CA certificates that
 # become the administrator's, and a site's own ima-init. What kernels do is tests/kernel/keys.bats'.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck disable=SC2119,SC2120 # functions that mostly take no arguments
 bats_require_minimum_version 1.5.0
 
 # pkgima mkinit: what is in a site's ima-init, in the eyes of dpkg-deb, rpm, openssl and evmctl, and what is refused.
@@ -25,7 +26,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 	made=$BATS_FILE_TMPDIR
 	info=root/var/lib/dpkg/info
-	mkdir -p $info root/ima root/usr/lib/systemd root/usr/share/ima-init/{ca,policies} root/etc/{keys/ima,ima-init}
+	mkdir -p "$info" root/ima root/usr/lib/systemd root/usr/share/ima-init/{ca,policies} root/etc/{keys/ima,ima-init}
 	ln -s usr/lib root/lib
 	cp /bin/true root/ima/init
 	echo unit >root/usr/lib/systemd/ima-init.service
@@ -35,7 +36,7 @@ setup() {
 	for file in etc/keys/ima/project.der etc/keys/x509_ima.der usr/share/ima-init/ca/project.der etc/ima-init/policy; do
 		echo project >root/$file
 	done
-	cat >$info/ima-init.list <<-'END'
+	cat >"$info"/ima-init.list <<-'END'
 		/.
 		/etc
 		/etc/ima-init
@@ -59,12 +60,12 @@ setup() {
 		/usr/share/ima-init/policies/exec
 		/usr/share/ima-init/default
 	END
-	printf '#!/bin/sh\necho "postinst $*"\n' >$info/ima-init.postinst
-	printf '#!/bin/sh\necho "postrm $*"\n' >$info/ima-init.postrm
-	printf 'Template: ima-init/trust\nType: string\n' >$info/ima-init.templates
-	printf 'interest-noawait /etc/keys/ima-ca\n' >$info/ima-init.triggers
-	printf '/etc/ima-init/policy\n/etc/ima-init/setting\n' >$info/ima-init.conffiles
-	echo manifest >$info/ima-init.imasigs
+	printf '#!/bin/sh\necho "postinst $*"\n' >"$info"/ima-init.postinst
+	printf '#!/bin/sh\necho "postrm $*"\n' >"$info"/ima-init.postrm
+	printf 'Template: ima-init/trust\nType: string\n' >"$info"/ima-init.templates
+	printf 'interest-noawait /etc/keys/ima-ca\n' >"$info"/ima-init.triggers
+	printf '/etc/ima-init/policy\n/etc/ima-init/setting\n' >"$info"/ima-init.conffiles
+	echo manifest >"$info"/ima-init.imasigs
 	cat >root/var/lib/dpkg/status <<-'END'
 		Package: ima-init-doc
 		Status: install ok installed
@@ -138,7 +139,7 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	[ -x tree/ima/init ]
 	# Control files: as ima-init's, and none of the site's files is a conffile.
 	for file in postinst postrm templates triggers; do
-		cmp tree/DEBIAN/$file $info/ima-init.$file
+		cmp "tree/DEBIAN/$file" "$info/ima-init.$file"
 	done
 	[ -x tree/DEBIAN/postinst ]
 	[ ! -e tree/DEBIAN/preinst ]
@@ -267,10 +268,10 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	rm root/usr/share/ima-init/policies/exec
 	run -3 mkinit
 	[[ "$output" == *"/usr/share/ima-init/policies/exec of the installed ima-init: No such file"* ]]
-	sed -i '/policies.exec/d; /^.ima/d' $info/ima-init.list
+	sed -i '/policies.exec/d; /^.ima/d' "$info"/ima-init.list
 	run -3 mkinit
 	[[ "$output" == *"the installed ima-init has no /ima/init"* ]]
-	rm $info/ima-init.list
+	rm "$info"/ima-init.list
 	run -3 mkinit
 	[[ "$output" == *"ima-init, from which the site's is made, is not installed"* ]]
 	[ -z "$(ls -A out)" ]
@@ -296,11 +297,11 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	# A link that the list has, and a file below it.
 	ln -s /aside root/usr/share/ima-init/away
 	echo evil >root/aside/file
-	printf '/usr/share/ima-init/away\n/../../evil\n/usr/../evil\nrelative\n' >>$info/ima-init.list
+	printf '/usr/share/ima-init/away\n/../../evil\n/usr/../evil\nrelative\n' >>"$info"/ima-init.list
 	mkinit
 	dpkg-deb -R $deb tree
 	[ "$(readlink tree/usr/share/ima-init/away)" = /aside ]
-	echo /usr/share/ima-init/away/file >>$info/ima-init.list
+	echo /usr/share/ima-init/away/file >>"$info"/ima-init.list
 	mkinit
 	rm -r tree
 	dpkg-deb -R $deb tree
