@@ -104,13 +104,6 @@ bool pkgima_retired_has(const struct pkgima_retired *retired, const char *skid)
 	return false;
 }
 
-bool pkgima_retired_has_certificate(const struct pkgima_retired *retired, const struct pkgima_certificate *certificate)
-{
-	char skid[PKGIMA_SKID_TEXT];
-
-	return pkgima_certificate_skid(certificate, skid) && pkgima_retired_has(retired, skid);
-}
-
 /* @text: what is in the file already, NULL where there is none. */
 static int write_text(int root_fd, const char *text, size_t length, const char *line, struct pkgima_error *error)
 {

@@ -33,7 +33,6 @@ void pkgima_retired_free(struct pkgima_retired *retired);
 
 /* @skid as pkgima_certificate_skid() has it. */
 bool pkgima_retired_has(const struct pkgima_retired *retired, const char *skid);
-bool pkgima_retired_has_certificate(const struct pkgima_retired *retired, const struct pkgima_certificate *certificate);
 
 /* Adds a line; @note is printable. The file is replaced as a whole. One that is in the list already is left alone. */
 int pkgima_retired_add(int root_fd, const char *skid, const char *note, struct pkgima_error *error);

@@ -230,6 +230,13 @@ static int warn_of_shared_ids(struct pkgima_trust *trust, size_t first, struct p
 	return 0;
 }
 
+static bool is_retired(const struct pkgima_retired *retired, const struct pkgima_certificate *certificate)
+{
+	char skid[PKGIMA_SKID_TEXT];
+
+	return retired->count && pkgima_certificate_skid(certificate, skid) && pkgima_retired_has(retired, skid);
+}
+
 struct load {
 	struct pkgima_trust *trust;
 	int root_fd;
@@ -248,7 +255,7 @@ static const char *item_problem(const struct load *load, struct pkgima_trust_ite
 			return "it belongs to a package: a CA certificate has to be the administrator's";
 		return pkgima_certificate_ca_problem(item->certificate);
 	}
-	item->retired = pkgima_retired_has_certificate(&load->trust->retired, item->certificate);
+	item->retired = is_retired(&load->trust->retired, item->certificate);
 	if (item->retired)
 		return "its key is retired: " PKGIMA_RETIRED_FILE;
 	problem = pkgima_certificate_leaf_problem(item->certificate);
