@@ -13,6 +13,7 @@
  * Keys that no longer count, whatever certificate brings them and whoever owns its file: a list of the administrator's
  * that stays when packages come and go. Text, so plain that /ima/init reads it too. A line is empty, or begins with '#',
  * or has a Subject Key Identifier, whole, in lower-case hexadecimal, and perhaps, behind a space, words for people.
+ * (Nothing here needs OpenSSL: who has none finds the identifier in the kernel's descriptions of keys.)
  */
 #define PKGIMA_RETIRED_FOLDER "/etc/ima-init"
 #define PKGIMA_RETIRED_NAME "retired"
