@@ -7,7 +7,7 @@
 
 #include "../lib/beneath.h"
 #include "../lib/io.h"
-#include "../lib/policy_text.h"
+#include "../lib/policy_check.h"
 #include "../lib/signing/deb.h"
 #include "../lib/signing/key.h"
 #include "../lib/signing/mkinit.h"

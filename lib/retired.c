@@ -50,7 +50,8 @@ static const char *parse_line(char *line, bool *ret_good)
 	return line;
 }
 
-static int parse_text(struct pkgima_retired *retired, size_t length, struct pkgima_error *error)
+static int parse_text(struct pkgima_retired *retired, size_t length,
+		      void (*complain)(void *context, const char *sentence), void *context, struct pkgima_error *error)
 {
 	size_t lines = 1, number = 0;
 
@@ -62,6 +63,7 @@ static int parse_text(struct pkgima_retired *retired, size_t length, struct pkgi
 	if (strlen(retired->text) != length)
 		return pkgima_fail(error, -EINVAL, "%s: it has a NUL byte", PKGIMA_RETIRED_FILE);
 	for (char *line = retired->text, *next; line; line = next) {
+		struct pkgima_error reason;
 		const char *skid;
 		bool good;
 
@@ -70,16 +72,21 @@ static int parse_text(struct pkgima_retired *retired, size_t length, struct pkgi
 			*next++ = '\0';
 		number++;
 		skid = parse_line(line, &good);
-		if (!good)
-			return pkgima_fail(error, -EINVAL, "%s: line %zu has no Subject Key Identifier in lower-case "
-					   "hexadecimal", PKGIMA_RETIRED_FILE, number);
 		if (skid)
 			retired->skids[retired->count++] = skid;
+		if (good)
+			continue;
+		pkgima_fail(&reason, -EINVAL, "%s: line %zu has no Subject Key Identifier in lower-case hexadecimal",
+			    PKGIMA_RETIRED_FILE, number);
+		if (!complain)
+			return pkgima_fail(error, -EINVAL, "%s", reason.text);
+		complain(context, reason.text);
 	}
 	return 0;
 }
 
-int pkgima_retired_load(int root_fd, struct pkgima_retired *ret_retired, struct pkgima_error *error)
+int pkgima_retired_load(int root_fd, void (*complain)(void *context, const char *sentence), void *context,
+			struct pkgima_retired *ret_retired, struct pkgima_error *error)
 {
 	struct pkgima_retired retired = { 0 };
 	size_t length;
@@ -87,7 +94,7 @@ int pkgima_retired_load(int root_fd, struct pkgima_retired *ret_retired, struct 
 
 	r = read_text(root_fd, &retired.text, &length, error);
 	if (r == 0 && retired.text)
-		r = parse_text(&retired, length, error);
+		r = parse_text(&retired, length, complain, context, error);
 	if (r < 0) {
 		pkgima_retired_free(&retired);
 		return r;
@@ -136,7 +143,7 @@ int pkgima_retired_add(int root_fd, const char *skid, const char *note, struct p
 	int r;
 
 	/* A list that cannot be understood is not added to. */
-	r = pkgima_retired_load(root_fd, &retired, error);
+	r = pkgima_retired_load(root_fd, NULL, NULL, &retired, error);
 	if (r == 0 && pkgima_retired_has(&retired, skid))
 		return 0;
 	if (r == 0)

@@ -27,8 +27,12 @@ struct pkgima_retired {
 	size_t count;
 };
 
-/* An empty list where there is no file. -EINVAL when a line is none: a list that is not understood retires nothing. */
-int pkgima_retired_load(int root_fd, struct pkgima_retired *ret_retired, struct pkgima_error *error);
+/*
+ * An empty list where there is no file. A line that is none of these is an error (-EINVAL), since it may be meant to
+ * retire a key; with @complain it is told of such lines instead, in one sentence each, and the others count.
+ */
+int pkgima_retired_load(int root_fd, void (*complain)(void *context, const char *sentence), void *context,
+			struct pkgima_retired *ret_retired, struct pkgima_error *error);
 void pkgima_retired_free(struct pkgima_retired *retired);
 #define cleanup_retired __attribute__((cleanup(pkgima_retired_free)))
 

@@ -340,7 +340,7 @@ int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,
 	int r;
 
 	pkgima_retired_free(&trust->retired);
-	r = pkgima_retired_load(root_fd, &trust->retired, error);
+	r = pkgima_retired_load(root_fd, NULL, NULL, &trust->retired, error);
 	if (r < 0)
 		return r;
 	r = load_folder(&load, PKGIMA_TRUST_CA_FOLDER, true, error);

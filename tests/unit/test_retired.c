@@ -41,14 +41,14 @@ static void test_what_a_list_may_have(void **state)
 	cleanup_retired struct pkgima_retired retired = { 0 };
 
 	(void)state;
-	assert_int_equal(pkgima_retired_load(site.root, &retired, NULL), 0);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, NULL), 0);
 	assert_int_equal(retired.count, 0);
 	write_list("");
-	assert_int_equal(pkgima_retired_load(site.root, &retired, NULL), 0);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, NULL), 0);
 	assert_int_equal(retired.count, 0);
 	pkgima_retired_free(&retired);
 	write_list("# words\n\n0011aabb\n00 with words: 42\nffffffff ");
-	assert_int_equal(pkgima_retired_load(site.root, &retired, NULL), 0);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, NULL), 0);
 	assert_int_equal(retired.count, 3);
 	assert_true(pkgima_retired_has(&retired, "0011aabb"));
 	assert_true(pkgima_retired_has(&retired, "00"));
@@ -71,7 +71,7 @@ static void test_what_a_list_may_not_have(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		write_list(bad[i]);
 		error.text[0] = '\0';
-		assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+		assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 		assert_non_null(strstr(error.text, "/etc/ima-init/retired: line "));
 		assert_null(retired.skids);
 	}
@@ -79,16 +79,37 @@ static void test_what_a_list_may_not_have(void **state)
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[256] = '\0';
 	write_list(longest);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 	longest[254] = '\0';
 	write_list(longest);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), 0);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), 0);
 	assert_true(pkgima_retired_has(&retired, longest));
 	pkgima_retired_free(&retired);
 	support_write(in_root("etc/ima-init/retired"), "00\0\n11\n", 7, 0644);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 	recipe_write_text(in_root("etc/ima-init/retired"), "#", PKGIMA_RETIRED_MAX + 1);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EFBIG);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EFBIG);
+}
+
+static void note(void *context, const char *sentence)
+{
+	strcat(context, strrchr(sentence, ':'));
+}
+
+/* Who has to go on in any case goes on with what is understood. */
+static void test_going_on_without_bad_lines(void **state)
+{
+	cleanup_retired struct pkgima_retired retired = { 0 };
+	struct pkgima_error error = { "" };
+	char sentences[512] = "";
+
+	(void)state;
+	write_list("0011\n0011AABB\nwords\n0022\n");
+	assert_int_equal(pkgima_retired_load(site.root, note, sentences, &retired, &error), 0);
+	assert_string_equal(sentences, ": line 2 has no Subject Key Identifier in lower-case hexadecimal"
+				       ": line 3 has no Subject Key Identifier in lower-case hexadecimal");
+	assert_int_equal(retired.count, 2);
+	assert_true(pkgima_retired_has(&retired, "0011") && pkgima_retired_has(&retired, "0022"));
 }
 
 static void test_what_a_list_may_not_be(void **state)
@@ -98,21 +119,21 @@ static void test_what_a_list_may_not_be(void **state)
 
 	(void)state;
 	support_make_folder(in_root("etc/ima-init/retired"));
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 	assert_int_equal(rmdir(in_root("etc/ima-init/retired")), 0);
 	/* One that nobody ever ends. */
 	assert_int_equal(mkfifo(in_root("etc/ima-init/retired"), 0600), 0);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 	assert_int_equal(unlink(in_root("etc/ima-init/retired")), 0);
 	/* A link to nothing is no empty list, and one in place of the folder neither. */
 	assert_int_equal(symlink("/dev/null", in_root("etc/ima-init/retired")), 0);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 	assert_int_equal(pkgima_retired_add(site.root, "00", "note", &error), -EINVAL);
 	assert_int_equal(unlink(in_root("etc/ima-init/retired")), 0);
 	assert_int_equal(rmdir(in_root("etc/ima-init")), 0);
 	support_make_folder(in_root("elsewhere"));
 	assert_int_equal(symlink("/elsewhere", in_root("etc/ima-init")), 0);
-	assert_int_equal(pkgima_retired_load(site.root, &retired, &error), -EINVAL);
+	assert_int_equal(pkgima_retired_load(site.root, NULL, NULL, &retired, &error), -EINVAL);
 	assert_int_equal(pkgima_retired_add(site.root, "00", "note", &error), -EINVAL);
 	assert_int_equal(support_count_names(in_root("elsewhere")), 0);
 }
@@ -325,6 +346,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
 		TEST(test_what_a_list_may_have),
 		TEST(test_what_a_list_may_not_have),
+		TEST(test_going_on_without_bad_lines),
 		TEST(test_what_a_list_may_not_be),
 		TEST(test_adding),
 		TEST(test_a_retired_key_does_not_count),

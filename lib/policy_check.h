@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef PKGIMA_POLICY_TEXT_H
-#define PKGIMA_POLICY_TEXT_H
+#ifndef PKGIMA_POLICY_CHECK_H
+#define PKGIMA_POLICY_CHECK_H
 
 #include <stddef.h>
 #include <stdint.h>

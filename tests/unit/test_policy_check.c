@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "policy_text.h"
+#include "policy_check.h"
 
 #define FIRST "appraise func=POLICY_CHECK appraise_type=imasig\n"
 

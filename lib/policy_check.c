@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "policy_text.h"
+#include "policy_check.h"
 
 #include <errno.h>
 #include <stdbool.h>
