@@ -8,7 +8,7 @@
 #include "../lib/beneath.h"
 #include "../lib/io.h"
 #include "../lib/policy_check.h"
-#include "../lib/signing/deb.h"
+#include "../lib/signing/package.h"
 #include "../lib/signing/key.h"
 #include "../lib/signing/mkinit.h"
 
@@ -189,50 +189,26 @@ static int open_output(struct run *run, const char *path, struct pkgima_output *
 	return r;
 }
 
-static int finish_deb(struct run *run, const char *path)
+/* Signs what dpkg-deb or rpmbuild has made, into --out. */
+static int finish(struct run *run, const char *path)
 {
 	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
-	cleanup_deb struct pkgima_deb *deb = NULL;
+	cleanup_package struct pkgima_package package = { 0 };
 	cleanup_free char *target = NULL, *name = NULL;
 	size_t files = 0;
 	int r;
 
-	r = pkgima_deb_open(path, &deb, &run->error);
+	r = pkgima_package_open(path, &package, &run->error);
 	if (r == 0)
 		r = open_output(run, path, &output, &target);
 	if (r == 0)
-		r = pkgima_deb_sign(deb, run->signer, PKGIMA_HASH_SHA256, 0, &output, &files, &run->error);
+		r = pkgima_package_sign(&package, run->signer, NULL, 0, &output, &files, &run->error);
 	if (r == 0)
 		r = pkgima_output_commit(&output, true, &run->error);
 	if (r < 0)
 		return r;
 	name = cli_printable(target);
 	printf("%s: signed, %zu files\n", name, files);
-	return 0;
-}
-
-static int finish_rpm(struct run *run, const char *path)
-{
-	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	cleanup_free char *target = NULL, *name = NULL;
-	cleanup_free uint8_t *data = NULL;
-	size_t length;
-	int r;
-
-	if (fd < 0)
-		return pkgima_fail_errno(&run->error, "cannot open what rpmbuild has made");
-	r = pkgima_read_file(fd, "the package", (size_t)256 * 1024 * 1024, &data, &length, &run->error);
-	if (r == 0)
-		r = open_output(run, path, &output, &target);
-	if (r == 0 && (r = pkgima_write_all(output.fd, data, length)) < 0)
-		pkgima_fail(&run->error, r, "cannot write the package: %s", strerror(-r));
-	if (r == 0)
-		r = pkgima_output_commit(&output, true, &run->error);
-	if (r < 0)
-		return r;
-	name = cli_printable(target);
-	printf("%s: made, its files are not signed: this version signs .deb packages only\n", name);
 	return 0;
 }
 
@@ -246,13 +222,13 @@ static int make_packages(struct run *run)
 	if (r == 0)
 		r = pkgima_mkinit_build_deb(&run->mkinit, &tree, run->work, &deb, &run->error);
 	if (r == 0)
-		r = finish_deb(run, deb);
+		r = finish(run, deb);
 	if (r < 0)
 		return r;
 	r = pkgima_mkinit_build_rpm(&run->mkinit, &tree, run->work, &rpm, &run->error);
 	if (r == -ENOENT)
 		return pkgima_fail(&run->error, r, "rpmbuild is not installed: there is no .rpm");
-	return r < 0 ? r : finish_rpm(run, rpm);
+	return r < 0 ? r : finish(run, rpm);
 }
 
 static int make(struct run *run)

@@ -85,6 +85,8 @@ static void prepare(struct init *init)
 		if (settings->mode == MODE_ENFORCE && has_policy(init))
 			switches_set(init);
 		policy_load(init);
+		if (init->retired_unread)
+			retired_unlink(init);
 		latch_set(init);
 	} else {
 		init->enforcing = settings->appraise_tcb && !settings->only_logs;

@@ -13,6 +13,8 @@ missing() {
 
 setup_file() {
 	cd "$BATS_FILE_TMPDIR"
+	# Debian's rpm has its database there, and makes one to ask it about packages.
+	export HOME=$BATS_FILE_TMPDIR
 	for site in site other; do
 		"$PKGIMA" keygen --type ca --name "$site CA" --out $site
 		"$PKGIMA" keygen --type ima --name "$site key" --ca-cert $site/ca.pem --ca-key $site/ca.key --out $site
@@ -190,6 +192,13 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	done
 	# No %config: what the site gives comes with each new package.
 	[ -z "$(rpm -qcp $rpm)" ]
+	# Every file of it is signed, too, as evmctl sees it.
+	run -0 "$PKGIMA" verify --payload --certs "$made/site/ima.der" $rpm
+	rpm -qp --nosignature --qf '[%{FILENAMES} %{FILESIGNATURES}\n]' $rpm >signatures
+	[ "$(grep -c ' 0302' signatures)" -eq "$(find rpm -type f | wc -l)" ]
+	sed -n 's|^/ima/init ||p' signatures | tr a-f A-F | basenc -d --base16 >rpm/ima/init.sig
+	run -0 evmctl ima_verify --sigfile --key "$made/site/ima.der" rpm/ima/init
+	[[ "$output" == *"verification is OK"* ]]
 	[[ "$(rpm -qp --scripts $rpm)" == *"pkgima keys load"*dracut* ]]
 }
 
