@@ -246,8 +246,10 @@ metadata_is_verified()
 @test "6.1: a CA for EVM without a certificate stops the boot" {
 	evm_root
 	rm "$root/etc/keys/evm/evm.der"
+	echo none >"$root/etc/keys/evm-ca/none.der"
 	start 6.1 "$root" "quiet"
 	stopped_with 'there is no key to verify metadata with: keyring _evm, certificates /etc/keys/evm/*.der'
+	said 'CA certificate for EVM not loaded: /etc/keys/evm-ca/none.der: the kernel cannot parse it'
 }
 
 @test "uml: with a certificate in .evm metadata is verified, and it is closed" {
