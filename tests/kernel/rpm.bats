@@ -102,7 +102,7 @@ enforced()
 	boot "$1" "$image" "$BATS_FILE_TMPDIR/everything" --append ima_appraise=enforce --timeout 300 "${@:2}" \
 		--audit "$audit" >"$out" || :
 	cat "$out"
-	all_well "$out" 28
+	all_well "$out" 27
 	only_what_should_be_denied
 }
 
