@@ -9,14 +9,13 @@
 #include <string.h>
 
 #include <rpm/header.h>
-#include <rpm/rpmarchive.h>
-#include <rpm/rpmfi.h>
 #include <rpm/rpmio.h>
 #include <rpm/rpmlib.h>
 #include <rpm/rpmtag.h>
 
 #include "../lib/certificate.h"
 #include "../lib/cleanup.h"
+#include "../lib/rpm_payload.h"
 #include "plugin.h"
 
 #define KEYS_MAX 16   /* certificates in one package */
@@ -52,34 +51,57 @@ static bool brings_keys(const struct element *element)
 	return false;
 }
 
-static void read_key(struct bringer *bringer, rpmfi archive)
+/* All of it has to be read before what is next. */
+static int skip_content(struct pkgima_rpm_payload *payload)
+{
+	uint8_t buffer[4096];
+	ssize_t n;
+
+	do
+		n = pkgima_rpm_payload_read(payload, buffer, sizeof(buffer), NULL);
+	while (n > 0);
+	return (int)n;
+}
+
+/* What is no certificate is passed over: the trust store will say so. False when the payload cannot be read on. */
+static bool read_key(struct bringer *bringer, struct pkgima_rpm_payload *payload, uint64_t size)
 {
 	cleanup_certificate struct pkgima_certificate *certificate = NULL;
-	rpm_loff_t size = rpmfiFSize(archive);
 	cleanup_free uint8_t *content = NULL;
 	size_t used = 0;
+	ssize_t n;
 
-	if (size > PKGIMA_CERTIFICATE_MAX)
-		return;
-	content = malloc((size_t)size + 1);
-	while (content && used < size) {
-		ssize_t n = rpmfiArchiveRead(archive, content + used, (size_t)size - used);
-
-		if (n <= 0)
-			return;
+	content = size <= PKGIMA_CERTIFICATE_MAX ? malloc((size_t)size + 1) : NULL;
+	if (!content)
+		return true;
+	while ((n = pkgima_rpm_payload_read(payload, content + used, (size_t)size + 1 - used, NULL)) > 0)
 		used += (size_t)n;
-	}
-	/* What is no certificate is passed over: the trust store will say so. */
-	if (content && pkgima_certificate_parse(content, used, "", &certificate, NULL) == 0 && certificate->has_skid)
+	if (n == 0 && pkgima_certificate_parse(content, used, "", &certificate, NULL) == 0 && certificate->has_skid)
 		bringer->keys[bringer->count++] = certificate->key_id;
+	return n == 0;
+}
+
+/* By our own reader: librpm's writes past its memory where an archive lies, and rpm has not even said yes to it. */
+static void read_keys(struct bringer *bringer, FD_t fd, rpmfiles files)
+{
+	struct pkgima_rpm_payload payload;
+	int file, r = pkgima_rpm_payload_begin(&payload, fd, files, NULL);
+
+	while (r == 0 && bringer->count < KEYS_MAX && pkgima_rpm_payload_next(&payload, &file, NULL) > 0) {
+		cleanup_free char *path = rpmfilesFN(files, file);
+
+		if (path && is_key(path) && !read_key(bringer, &payload, rpmfilesFSize(files, file)))
+			break;
+		r = skip_content(&payload);
+	}
+	pkgima_rpm_payload_end(&payload);
 }
 
 static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 {
 	const char *compressor = headerGetString(header, RPMTAG_PAYLOADCOMPRESSOR);
-	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
+	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY | RPMFI_NOFILESTATES);
 	FD_t payload = NULL, copy = fdDup(Fileno(fd));
-	rpmfi archive = NULL;
 	char mode[64];
 
 	/* As rpm opens it to unpack it. */
@@ -87,11 +109,7 @@ static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 	if (files && copy)
 		payload = Fdopen(copy, mode);
 	if (payload)
-		archive = rpmfiNewArchiveReader(payload, files, RPMFI_ITER_READ_ARCHIVE);
-	while (archive && bringer->count < KEYS_MAX && rpmfiNext(archive) >= 0)
-		if (is_key(rpmfiFN(archive)) && rpmfiArchiveHasContent(archive))
-			read_key(bringer, archive);
-	rpmfiFree(archive);
+		read_keys(bringer, payload, files);
 	if (payload || copy)
 		Fclose(payload ? payload : copy);
 	rpmfilesFree(files);
