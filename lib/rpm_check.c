@@ -94,34 +94,18 @@ static int walk(struct state *state, FD_t fd)
 	return r;
 }
 
-/* As rpm unpacks it (lib/psm.c, rpmteOpen() and rpmPackageFilesInstall()). */
 static int check_payload(struct state *state)
 {
-	static const char *const known[] = { "gzip", "bzip2", "xz", "lzma", "zstd", NULL };
-	const char *format = pkgima_rpm_string(state->rpm, RPMTAG_PAYLOADFORMAT);
-	const char *compressor = headerGetString(state->rpm->header, RPMTAG_PAYLOADCOMPRESSOR);
 	struct pkgima_rpm_log log;
-	FD_t fd, payload = NULL;
-	char mode[16];
-	size_t i = 0;
+	FD_t payload = NULL;
 	int r;
 
-	if (strcmp(format, "cpio") != 0)
-		return pkgima_fail(state->error, -EOPNOTSUPP, "payload: it is no cpio archive");
-	if (!compressor)
-		compressor = known[0];
-	while (known[i] && strcmp(known[i], compressor) != 0)
-		i++;
-	if (!known[i])
-		return pkgima_fail(state->error, -EOPNOTSUPP, "payload: its compression is not handled");
-	snprintf(mode, sizeof(mode), "r.%s", known[i]);
-	fd = fdDup(state->rpm->fd);
 	pkgima_rpm_log_begin(&log);
-	if (fd && lseek(Fileno(fd), state->rpm->payload_start, SEEK_SET) >= 0)
-		payload = Fdopen(fd, mode);
-	r = payload ? walk(state, payload) : pkgima_fail(state->error, -EIO, "cannot read it");
-	if (payload || fd)
-		Fclose(payload ? payload : fd);
+	r = pkgima_rpm_payload_open(state->rpm->fd, state->rpm->payload_start, state->rpm->header, &payload, state->error);
+	if (r == 0)
+		r = walk(state, payload);
+	if (payload)
+		Fclose(payload);
 	pkgima_rpm_log_end();
 	return r < 0 ? pkgima_fail_within(state->error, r, "payload") : 0;
 }

@@ -2,12 +2,16 @@
 #include "rpm_payload.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <rpm/header.h>
 #include <rpm/rpmfiles.h>
 #include <rpm/rpmio.h>
+#include <rpm/rpmtag.h>
 
 #include "entry.h"
 
@@ -27,6 +31,37 @@ struct record {
 	int file;         /* index in the header of the package, -1: it has no such file */
 	uint64_t size;    /* unless stripped */
 };
+
+/* As rpm opens it to unpack it (rpmtePayload() and rpmPackageFilesInstall() in its lib/). */
+int pkgima_rpm_payload_open(int fd, off_t start, Header header, FD_t *ret_payload, struct pkgima_error *error)
+{
+	static const char *const known[] = { "gzip", "bzip2", "xz", "lzma", "zstd", NULL };
+	const char *format = headerGetString(header, RPMTAG_PAYLOADFORMAT);
+	const char *compressor = headerGetString(header, RPMTAG_PAYLOADCOMPRESSOR);
+	FD_t copy, payload = NULL;
+	char mode[16];
+	size_t i = 0;
+
+	if (!format || strcmp(format, "cpio") != 0)
+		return pkgima_fail(error, -EOPNOTSUPP, "it is no cpio archive");
+	if (!compressor)
+		compressor = known[0];
+	while (known[i] && strcmp(known[i], compressor) != 0)
+		i++;
+	if (!known[i])
+		return pkgima_fail(error, -EOPNOTSUPP, "its compression is not handled");
+	snprintf(mode, sizeof(mode), "r.%s", known[i]);
+	copy = fdDup(fd);
+	if (copy && lseek(Fileno(copy), start, SEEK_SET) >= 0)
+		payload = Fdopen(copy, mode);
+	if (!payload) {
+		if (copy)
+			Fclose(copy);
+		return pkgima_fail(error, -EIO, "cannot read it");
+	}
+	*ret_payload = payload;
+	return 0;
+}
 
 int pkgima_rpm_payload_begin(struct pkgima_rpm_payload *payload, struct _FD_s *fd, struct rpmfiles_s *files,
 			     struct pkgima_error *error)

@@ -9,6 +9,10 @@
 
 #include "error.h"
 
+struct headerToken_s;
+struct _FD_s;
+struct rpmfiles_s;
+
 /*
  * The archive in an .rpm: cpio's "new" form, with a checksum that nobody looks at or without, and rpm's stripped form of
  * it (rpm's lib/cpio.c, and iterReadArchiveNext() in lib/rpmfi.c). librpm's own reader writes past its memory where an
@@ -24,6 +28,13 @@ struct pkgima_rpm_payload {
 	uint64_t left;             /* of the content, to be read */
 	int awaited;               /* the last of the hard links that are being read, with the content; -1: none are */
 };
+
+/*
+ * Opens the archive that begins at @start of @fd (borrowed, its offset is moved), decompressed as the package's header
+ * says, which is librpm's Header. *@ret_payload is librpm's FD_t and the caller's, for Fclose(). librpm may print.
+ */
+int pkgima_rpm_payload_open(int fd, off_t start, struct headerToken_s *header, struct _FD_s **ret_payload,
+			    struct pkgima_error *error);
 
 int pkgima_rpm_payload_begin(struct pkgima_rpm_payload *payload, struct _FD_s *fd, struct rpmfiles_s *files,
 			     struct pkgima_error *error);

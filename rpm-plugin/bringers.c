@@ -4,9 +4,9 @@
  * digest, not its key id: so the package itself is read. Where it is, only the program that uses librpm knows; it is asked
  * to open it, as rpm asks when it installs.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rpm/header.h>
 #include <rpm/rpmio.h>
@@ -51,69 +51,58 @@ static bool brings_keys(const struct element *element)
 	return false;
 }
 
-/* All of it has to be read before what is next. */
-static int skip_content(struct pkgima_rpm_payload *payload)
-{
-	uint8_t buffer[4096];
-	ssize_t n;
-
-	do
-		n = pkgima_rpm_payload_read(payload, buffer, sizeof(buffer), NULL);
-	while (n > 0);
-	return (int)n;
-}
-
-/* What is no certificate is passed over: the trust store will say so. False when the payload cannot be read on. */
-static bool read_key(struct bringer *bringer, struct pkgima_rpm_payload *payload, uint64_t size)
+/* What is no certificate is passed over: the trust store will say so. */
+static void read_key(struct bringer *bringer, struct pkgima_rpm_payload *payload)
 {
 	cleanup_certificate struct pkgima_certificate *certificate = NULL;
-	cleanup_free uint8_t *content = NULL;
+	cleanup_free uint8_t *content = malloc(PKGIMA_CERTIFICATE_MAX + 1);
 	size_t used = 0;
-	ssize_t n;
+	ssize_t n = 0;
 
-	content = size <= PKGIMA_CERTIFICATE_MAX ? malloc((size_t)size + 1) : NULL;
-	if (!content)
-		return true;
-	while ((n = pkgima_rpm_payload_read(payload, content + used, (size_t)size + 1 - used, NULL)) > 0)
+	while (content && used <= PKGIMA_CERTIFICATE_MAX &&
+	       (n = pkgima_rpm_payload_read(payload, content + used, PKGIMA_CERTIFICATE_MAX + 1 - used, NULL)) > 0)
 		used += (size_t)n;
-	if (n == 0 && pkgima_certificate_parse(content, used, "", &certificate, NULL) == 0 && certificate->has_skid)
+	if (content && n == 0 && pkgima_certificate_parse(content, used, "", &certificate, NULL) == 0 &&
+	    certificate->has_skid)
 		bringer->keys[bringer->count++] = certificate->key_id;
-	return n == 0;
 }
 
-/* By our own reader: librpm's writes past its memory where an archive lies, and rpm has not even said yes to it. */
-static void read_keys(struct bringer *bringer, FD_t fd, rpmfiles files)
+/* All of a content has to be read before what is next. */
+static int skip(struct pkgima_rpm_payload *payload)
 {
-	struct pkgima_rpm_payload payload;
-	int file, r = pkgima_rpm_payload_begin(&payload, fd, files, NULL);
+	char buffer[16384];
+	ssize_t n;
 
-	while (r == 0 && bringer->count < KEYS_MAX && pkgima_rpm_payload_next(&payload, &file, NULL) > 0) {
-		cleanup_free char *path = rpmfilesFN(files, file);
-
-		if (path && is_key(path) && !read_key(bringer, &payload, rpmfilesFSize(files, file)))
-			break;
-		r = skip_content(&payload);
-	}
-	pkgima_rpm_payload_end(&payload);
+	while ((n = pkgima_rpm_payload_read(payload, buffer, sizeof(buffer), NULL)) > 0)
+		;
+	return (int)n;
 }
 
 static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 {
-	const char *compressor = headerGetString(header, RPMTAG_PAYLOADCOMPRESSOR);
-	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY | RPMFI_NOFILESTATES);
-	FD_t payload = NULL, copy = fdDup(Fileno(fd));
-	char mode[64];
+	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
+	struct pkgima_rpm_payload payload;
+	FD_t archive = NULL;
+	int file, r = -1;
 
-	/* As rpm opens it to unpack it. */
-	snprintf(mode, sizeof(mode), "r.%s", compressor ? compressor : "gzip");
-	if (files && copy)
-		payload = Fdopen(copy, mode);
-	if (payload)
-		read_keys(bringer, payload, files);
-	if (payload || copy)
-		Fclose(payload ? payload : copy);
+	if (files && pkgima_rpm_payload_open(Fileno(fd), lseek(Fileno(fd), 0, SEEK_CUR), header, &archive, NULL) == 0)
+		r = pkgima_rpm_payload_begin(&payload, archive, files, NULL);
+	if (r == 0) {
+		while (bringer->count < KEYS_MAX && (r = pkgima_rpm_payload_next(&payload, &file, NULL)) > 0) {
+			cleanup_free char *path = rpmfilesFN(files, file);
+
+			if (path && is_key(path))
+				read_key(bringer, &payload);
+			r = skip(&payload);
+			if (r < 0)
+				break;
+		}
+		pkgima_rpm_payload_end(&payload);
+	}
+	if (archive)
+		Fclose(archive);
 	rpmfilesFree(files);
-	return bringer->count > 0;
+	return r == 0;
 }
 
 static bool read_package(struct bringer *bringer, rpmts ts)

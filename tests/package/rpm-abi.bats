@@ -69,6 +69,28 @@ drive()
 	"$BATS_FILE_TMPDIR/$1/drive" "$BATS_FILE_TMPDIR/$1/pkgima.so" "$root" "$package"
 }
 
+@test "a package whose certificates cannot be read, where the program opens none for librpm, is named as well" {
+	"$PKGIMA" keygen --type ima --name Second --ca-cert "$keys/ca.pem" --ca-key "$keys/ca.key" --out second
+	{
+		write_spec key 1
+		cat <<-END
+			%install
+			install -D -m 644 $PWD/second/ima.der %{buildroot}/etc/keys/ima/second.der
+			%files
+			/etc/keys/ima/second.der
+		END
+	} >key.spec
+	key=$(build_rpm key.spec | grep -v '\.src\.rpm$')
+	sign --in-place "$key"
+	"$PKGIMA" sign --key second/ima.key --cert second/ima.der --out . "$package"
+	printf '[install]\nuntrusted=refuse\n' >"$root/etc/pkgima.conf"
+	run -1 "$BATS_FILE_TMPDIR/fd/drive" "$BATS_FILE_TMPDIR/fd/pkgima.so" "$root" small.rpm "$key"
+	echo "$output"
+	[[ $output == *"/usr/bin/small: unknown-key: no certificate has the key id "*"; key-1-1."*" of the same run brings certificates that could not be read: install that one first"* ]]
+	# It is no answer where nothing is asked.
+	run -0 "$BATS_FILE_TMPDIR/fd/drive" "$BATS_FILE_TMPDIR/fd/pkgima.so" "$root" "$package"
+}
+
 @test "every interface: the files get their signatures, links and configuration do not" {
 	for shape in nofd fd header; do
 		echo "$shape"
@@ -126,7 +148,7 @@ unreadable()
 }
 
 @test "loaded by a librpm that it was not built for, it does nothing and says so; a machine that enforces refuses" {
-	rm -r "$root/usr"
+	rm -r "${root:?}/usr"
 	for shape in nofd fd; do
 		run -0 rpm --root "$root" --define "__plugindir $BATS_FILE_TMPDIR/$shape" \
 			--load "$TOP/rpm-plugin/macros.transaction_pkgima" --force-debian --nodeps -i "$package"

@@ -65,7 +65,7 @@ signed_as_header()
 }
 
 @test "rpm -i, told nothing: the signatures are set; of the plugins only this one is loaded" {
-	[ "$(in_root "$system" sh -c 'ls $(rpm --eval %{__plugindir})')" = pkgima.so ]
+	[ "$(ls "$system$(in_root "$system" rpm --eval '%{__plugindir}')")" = pkgima.so ]
 	# rpm's own are there, where it does not look.
 	[ -n "$(ls "$system"/usr/lib/*/rpm-plugins/ima.so)" ]
 	run -0 in_root "$system" env LD_DEBUG=files LD_DEBUG_OUTPUT=/loaded rpm -i /rpms/second.rpm

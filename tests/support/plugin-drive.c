@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * plugin-drive PLUGIN ROOT PACKAGE: calls a plugin's hooks as the rpm does whose version it is told (DRIVE_VERSION), for
- * a package whose files the test has unpacked beneath ROOT. For interfaces that the librpm here does not have.
+ * plugin-drive PLUGIN ROOT PACKAGE...: calls a plugin's hooks as the rpm does whose version it is told (DRIVE_VERSION),
+ * for packages whose files the test has unpacked beneath ROOT. For interfaces that the librpm here does not have.
  */
 #include "../../rpm-plugin/abi.h"
 
@@ -33,20 +33,23 @@ __attribute__((visibility("default"))) void *rpmPluginGetData(rpmPlugin plugin)
 	return plugin->data;
 }
 
-static rpmts open_run(const char *root, const char *package)
+static rpmts open_run(const char *root, char **packages)
 {
 	rpmts ts = rpmtsCreate();
-	FD_t fd = Fopen(package, "r.ufdio");
-	Header header = NULL;
 
 	rpmtsSetRootDir(ts, root);
 	rpmtsSetFlags(ts, RPMTRANS_FLAG_NOPLUGINS);
 	rpmtsSetVSFlags(ts, RPMVSF_MASK_NOSIGNATURES);
-	if (!fd || rpmReadPackageFile(ts, fd, package, &header) == RPMRC_FAIL ||
-	    rpmtsAddInstallElement(ts, header, NULL, 0, NULL) != 0)
-		exit(3);
-	headerFree(header);
-	Fclose(fd);
+	for (; *packages; packages++) {
+		FD_t fd = Fopen(*packages, "r.ufdio");
+		Header header = NULL;
+
+		if (!fd || rpmReadPackageFile(ts, fd, *packages, &header) == RPMRC_FAIL ||
+		    rpmtsAddInstallElement(ts, header, NULL, 0, NULL) != 0)
+			exit(3);
+		headerFree(header);
+		Fclose(fd);
+	}
 	return ts;
 }
 
@@ -84,11 +87,11 @@ int main(int argc, char **argv)
 	void *handle;
 	rpmts ts;
 
-	if (argc != 4 || rpmReadConfigFiles(NULL, NULL) != 0)
+	if (argc < 4 || rpmReadConfigFiles(NULL, NULL) != 0)
 		return 3;
 	handle = dlopen(argv[1], RTLD_LAZY);
 	hooks = handle ? dlsym(handle, "pkgima_hooks") : NULL;
-	ts = open_run(argv[2], argv[3]);
+	ts = open_run(argv[2], argv + 3);
 	here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!hooks || hooks->init(&plugin, ts) != RPMRC_OK || hooks->tsm_pre(&plugin, ts) != RPMRC_OK)
 		return 1;
