@@ -307,36 +307,6 @@ kernel_refuses()
 	[ "$(grep -c '^state key=[0-9a-f]\{8\}$' "$BATS_TEST_TMPDIR/output")" -eq 51 ]
 }
 
-@test "a retired key goes out of the keyring: before the policy, or behind it where the list cannot be read before" {
-	local second=$BATS_TEST_TMPDIR/second list=$root/etc/ima-init/retired id
-	make_leaf "$second" "$dir/keys/ca.pem" "$dir/keys/ca.key"
-	cp "$second.der" "$root/etc/keys/ima/second.der"
-	evmctl_sign "$leaf" "$root/etc/keys/ima/second.der"
-	mkdir "$root/second"
-	cp "$root/bin/busybox" "$root/second/echo"
-	evmctl_sign "$second" "$root/second/echo"
-	init_script "$root" <<-'END'
-		try second
-		try signed
-	END
-	start uml "$root" "$tcb quiet"
-	ended "exit"
-	[[ $output == *"second ran"*"signed ran"* ]]
-	id=$(openssl x509 -in "$second.pem" -noout -ext subjectKeyIdentifier | tail -n 1 | tr -d ' :\n' | tr A-F a-f)
-	echo "$id words for people" >"$list"
-	start uml "$root" "$tcb quiet"
-	ended "exit"
-	said "key ${id: -8} is retired"
-	[[ $output == *"second: 126"*"signed ran"* ]]
-	echo no identifier >>"$list"
-	evmctl_sign "$leaf" "$list"
-	start uml "$root" "$tcb quiet"
-	ended "exit"
-	said "key ${id: -8} is retired"
-	said 'a retired key may count: /etc/ima-init/retired: line 2'
-	[[ $output == *"second: 126"*"signed ran"* ]]
-}
-
 @test "a trust store that is a file, a fifo or a loop: certificates of the kernel's remain" {
 	local folder=$root/etc/keys/ima
 	rm -r "$folder"
