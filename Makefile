@@ -178,11 +178,11 @@ $(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/te
 
 $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS)
 
 $(FUZZERS): %: %.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS)
 
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -109,17 +109,7 @@ bool cli_certs_add(struct cli_certs *certs, const char *path)
 	return true;
 }
 
-/* Who may own a file. rpm's database is opened when there is a file of which it matters. */
-struct owners {
-	int root_fd;
-	struct pkgima_dpkg *dpkg;
-	struct pkgima_rpmdb *rpmdb;
-	bool no_rpmdb;
-	int result;                    /* of what was tried; -errno with @error */
-	struct pkgima_error error;
-};
-
-static bool is_owned_by_rpm(struct owners *owners, const char *path)
+static bool is_owned_by_rpm(struct cli_owners *owners, const char *path)
 {
 	bool owned = false;
 	int r = 0;
@@ -137,26 +127,42 @@ static bool is_owned_by_rpm(struct owners *owners, const char *path)
 	return owned;
 }
 
-static bool is_owned(void *context, const char *path)
+int cli_owners_open(struct cli_owners *owners, int root_fd, struct pkgima_error *error)
 {
-	struct owners *owners = context;
+	int r;
+
+	*owners = (struct cli_owners){ .root_fd = root_fd };
+	r = pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, &owners->dpkg, error);
+	return r == -ENOENT ? 0 : r;
+}
+
+int cli_owners_close(struct cli_owners *owners, int result, struct pkgima_error *error)
+{
+	if (result == 0 && owners->result < 0)
+		result = pkgima_fail(error, owners->result, "who owns a CA certificate cannot be told: %.900s",
+				     owners->error.text);
+	pkgima_dpkg_free(owners->dpkg);
+	pkgima_rpmdb_free(owners->rpmdb);
+	return result;
+}
+
+bool cli_owners_own(void *context, const char *path)
+{
+	struct cli_owners *owners = context;
 
 	return owners->result < 0 || pkgima_dpkg_owns(owners->dpkg, path) || is_owned_by_rpm(owners, path);
 }
 
 bool cli_load_store(const struct cli_command *command, int root_fd, struct pkgima_trust *trust)
 {
-	struct owners owners = { .root_fd = root_fd };
 	struct pkgima_error error = { "" };
+	struct cli_owners owners;
 	int r;
 
-	r = pkgima_dpkg_open(root_fd, PKGIMA_DPKG_ADMINDIR, &owners.dpkg, &error);
-	if (r == 0 || r == -ENOENT)
-		r = pkgima_trust_load(trust, root_fd, is_owned, &owners, &error);
-	if (r == 0 && owners.result < 0)
-		r = pkgima_fail(&error, owners.result, "who owns a CA certificate cannot be told: %.900s", owners.error.text);
-	pkgima_dpkg_free(owners.dpkg);
-	pkgima_rpmdb_free(owners.rpmdb);
+	r = cli_owners_open(&owners, root_fd, &error);
+	if (r == 0)
+		r = pkgima_trust_load(trust, root_fd, cli_owners_own, &owners, &error);
+	r = cli_owners_close(&owners, r, &error);
 	if (r < 0)
 		cli_message(command, "%s", error.text);
 	return r == 0;

@@ -32,7 +32,8 @@ struct cli_command {
 	int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
-extern const struct cli_command cmd_apply, cmd_keygen, cmd_keys, cmd_show, cmd_sign, cmd_status, cmd_strip, cmd_verify;
+extern const struct cli_command cmd_apply, cmd_keygen, cmd_keys, cmd_mkinit, cmd_show, cmd_sign, cmd_status, cmd_strip,
+	cmd_verify;
 
 /* From now on no core dump and no other process of this user shows what is in memory: private keys. */
 void cli_hide_memory(void);
@@ -66,6 +67,21 @@ struct cli_certs {
 	size_t count;
 };
 bool cli_certs_add(struct cli_certs *certs, const char *path);
+
+/* Who may own a file of a root. rpm's database is opened when there is a file of which it matters. */
+struct cli_owners {
+	int root_fd;                   /* borrowed */
+	struct pkgima_dpkg *dpkg;      /* owned; NULL: there is no database */
+	struct pkgima_rpmdb *rpmdb;    /* owned */
+	bool no_rpmdb;
+	int result;                    /* of what was asked; -errno with @error */
+	struct pkgima_error error;
+};
+int cli_owners_open(struct cli_owners *owners, int root_fd, struct pkgima_error *error);
+/* @result: of what was done with it. Where that is 0 but some owner could not be told, -errno of that with its text. */
+int cli_owners_close(struct cli_owners *owners, int result, struct pkgima_error *error);
+/* For pkgima_trust_load() and pkgima_trust_confirm(). */
+bool cli_owners_own(void *context, const char *path);
 
 /*
  * Loads the trust store of the root; a CA certificate that a package of dpkg or rpm owns does not count. False after a

@@ -5,7 +5,7 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_keygen, &cmd_sign, &cmd_show, &cmd_verify, &cmd_strip, &cmd_apply, &cmd_keys,
+	&cmd_keygen, &cmd_sign, &cmd_show, &cmd_verify, &cmd_strip, &cmd_apply, &cmd_keys, &cmd_mkinit,
 	&cmd_status,
 };
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Completion of pkgima(1) for bash. Needs nothing of the package bash-completion.
 
-_pkgima_commands='keygen sign show verify strip apply keys status'
+_pkgima_commands='keygen sign show verify strip apply keys mkinit status'
 
 # The options of a command.
 _pkgima_options() {
@@ -13,7 +13,8 @@ _pkgima_options() {
 	verify) echo '--certs --payload --json --help -h' ;;
 	strip) echo '--in-place --help -h' ;;
 	apply) echo '--all --root --certs --select --help -h' ;;
-	keys) echo '--root --json --help -h' ;;
+	keys) echo '--root --json --force --help -h' ;;
+	mkinit) echo '--ca-cert --cert --key --policy --out --init --name --revision --root --help -h' ;;
 	status) echo '--json --help -h' ;;
 	esac
 }
@@ -66,9 +67,9 @@ _pkgima_value() {
 	--select) _pkgima_words 'all exec' ;;
 	--from) _pkgima_words '-' ;;
 	--cert | --ca-cert | --certs) _pkgima_files '*.@(der|pem|crt)' ;;
-	--key | --ca-key) _pkgima_files ;;
+	--key | --ca-key | --policy | --init) _pkgima_files ;;
 	--out | --root) _pkgima_folders ;;
-	--name | --days | -j) COMPREPLY=() ;;
+	--name | --days | --revision | -j) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }
@@ -102,7 +103,7 @@ _pkgima() {
 	show) _pkgima_files ;;
 	verify | strip) _pkgima_files '*.deb' ;;
 	apply) _pkgima_packages ;;
-	keys) _pkgima_words 'list load' ;;
+	keys) _pkgima_words 'list load trust retire' ;;
 	esac
 }
 

@@ -115,6 +115,32 @@ int pkgima_beneath_open_real_folder(int root_fd, const char *path)
 	return open_resolved(root_fd, path, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
 }
 
+int pkgima_beneath_make_real_folder(int root_fd, const char *path)
+{
+	char name[PATH_MAX];
+
+	if (strlen(path) >= sizeof(name) || path[0] != '/')
+		return -EINVAL;
+	memcpy(name, path, strlen(path) + 1);
+	/* Each folder is opened by itself, so that mkdirat() follows no link. */
+	for (char *slash = name; slash; slash = strchr(slash + 1, '/')) {
+		cleanup_close int folder = -1;
+		size_t length = strcspn(slash + 1, "/");
+		char kept = slash[1 + length];
+
+		*slash = '\0';
+		folder = pkgima_beneath_open_real_folder(root_fd, slash == name ? "/" : name);
+		*slash = '/';
+		if (folder < 0)
+			return folder;
+		slash[1 + length] = '\0';
+		if (mkdirat(folder, slash + 1, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		slash[1 + length] = kept;
+	}
+	return pkgima_beneath_open_real_folder(root_fd, path);
+}
+
 int pkgima_beneath_open_parent(int root_fd, const char *path, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');

@@ -45,6 +45,9 @@ bool pkgima_beneath_leads_to(int root_fd, const char *path, bool follow, const s
 int pkgima_beneath_open_folder(int root_fd, const char *path);
 int pkgima_beneath_open_real_folder(int root_fd, const char *path);
 
+/* The latter, after making (0755) what is missing of it. */
+int pkgima_beneath_make_real_folder(int root_fd, const char *path);
+
 /*
  * Opens the folder of @path and gives the name in it (a part of @path) through *@ret_name; for unlinkat() and the like.
  * Returns a descriptor (O_PATH), -EINVAL when @path has no folder or no name, or another -errno.

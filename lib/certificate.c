@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "certificate.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -347,4 +348,35 @@ bool pkgima_certificate_issued_by(const struct pkgima_certificate *certificate, 
 		 authority_is(certificate, ca) && X509_verify(certificate->x509, ca->key) == 1;
 	ERR_clear_error();
 	return issued;
+}
+
+bool pkgima_certificate_skid(const struct pkgima_certificate *certificate, char text[PKGIMA_SKID_TEXT])
+{
+	const ASN1_OCTET_STRING *skid = X509_get0_subject_key_id(certificate->x509);
+	int length = skid ? ASN1_STRING_length(skid) : 0;
+
+	if (length < 1 || length > PKGIMA_SKID_MAX)
+		return false;
+	pkgima_hex(ASN1_STRING_get0_data(skid), (size_t)length, text);
+	return true;
+}
+
+bool pkgima_fingerprint_parse(const char *text, char fingerprint[65])
+{
+	static const char digits[] = "0123456789abcdef";
+	bool has_colons = strchr(text, ':');
+
+	for (size_t i = 0; i < 64; i++) {
+		const char *digit;
+
+		if (has_colons && i && i % 2 == 0 && *text++ != ':')
+			return false;
+		digit = *text ? strchr(digits, tolower((unsigned char)*text)) : NULL;
+		if (!digit)
+			return false;
+		fingerprint[i] = *digit;
+		text++;
+	}
+	fingerprint[64] = '\0';
+	return !*text;
 }

@@ -61,4 +61,20 @@ const char *pkgima_certificate_validity_problem(const struct pkgima_certificate 
  */
 bool pkgima_certificate_issued_by(const struct pkgima_certificate *certificate, const struct pkgima_certificate *ca);
 
+/* Bytes of a Subject Key Identifier that the kernel reads: its length has to fit into one byte of DER. */
+#define PKGIMA_SKID_MAX 127
+#define PKGIMA_SKID_TEXT (2 * PKGIMA_SKID_MAX + 1)
+
+/*
+ * The whole Subject Key Identifier in lower-case hexadecimal: what the kernel calls a key by, behind the subject. False
+ * where there is none, or one that is too long for the kernel.
+ */
+bool pkgima_certificate_skid(const struct pkgima_certificate *certificate, char text[PKGIMA_SKID_TEXT]);
+
+/*
+ * A whole fingerprint as people have it: 64 hexadecimal digits in upper or lower case, all bytes or none set apart by
+ * colons. @fingerprint is then as that of a certificate.
+ */
+bool pkgima_fingerprint_parse(const char *text, char fingerprint[65]);
+
 #endif

@@ -8,10 +8,7 @@
 #include <openssl/asn1.h>
 #include <openssl/x509v3.h>
 
-#include "hash.h"
-
-/* Bytes of a Subject Key Identifier that the kernel reads: its length has to fit into one byte of DER. */
-#define SKID_MAX 127
+#include "escape.h"
 
 static inline void file_close(FILE **file)
 {
@@ -89,11 +86,14 @@ static bool is_roots_keyring(key_serial_t serial, const char *name)
 	return describe(serial, "keyring", &uid, &description) && uid == 0 && strcmp(description, name) == 0;
 }
 
-static bool is_ima_line(const struct key_line *line, const void *context)
+/* @context: its name, which must be one of the kernel's. ": " and how many keys it has follow the description. */
+static bool is_keyring_line(const struct key_line *line, const void *context)
 {
-	(void)context;
-	return strcmp(line->type, "keyring") == 0 && strncmp(line->description, ".ima:", 5) == 0 &&
-	       is_roots_keyring(line->serial, ".ima");
+	const char *name = context;
+	size_t length = strlen(name);
+
+	return strcmp(line->type, "keyring") == 0 && strncmp(line->description, name, length) == 0 &&
+	       line->description[length] == ':' && is_roots_keyring(line->serial, name);
 }
 
 /*
@@ -113,7 +113,7 @@ int pkgima_keyring_find(struct pkgima_keyring *ret_keyring, struct pkgima_error 
 {
 	key_serial_t serial;
 
-	if (proc_keys_find(is_ima_line, NULL, &serial) == 1) {
+	if (proc_keys_find(is_keyring_line, ".ima", &serial) == 1) {
 		*ret_keyring = (struct pkgima_keyring){ .serial = serial, .name = ".ima" };
 		return 0;
 	}
@@ -138,20 +138,23 @@ int pkgima_keyring_find(struct pkgima_keyring *ret_keyring, struct pkgima_error 
 
 /* ": " and the Subject Key Identifier in hexadecimal: what the description of its key ends with. */
 struct skid_text {
-	char text[2 + 2 * SKID_MAX + 1];
+	char text[2 + PKGIMA_SKID_TEXT];
 	size_t length;
 };
 
+static void skid_end(const char *skid, struct skid_text *ret_end)
+{
+	snprintf(ret_end->text, sizeof(ret_end->text), ": %s", skid);
+	ret_end->length = strlen(ret_end->text);
+}
+
 static bool skid_text(const struct pkgima_certificate *certificate, struct skid_text *ret_text)
 {
-	const ASN1_OCTET_STRING *skid = X509_get0_subject_key_id(certificate->x509);
-	int length = skid ? ASN1_STRING_length(skid) : 0;
+	char skid[PKGIMA_SKID_TEXT];
 
-	if (length < 1 || length > SKID_MAX)
+	if (!pkgima_certificate_skid(certificate, skid))
 		return false;
-	memcpy(ret_text->text, ": ", 2);
-	pkgima_hex(ASN1_STRING_get0_data(skid), (size_t)length, ret_text->text + 2);
-	ret_text->length = 2 + 2 * (size_t)length;
+	skid_end(skid, ret_text);
 	return true;
 }
 
@@ -208,6 +211,95 @@ int pkgima_keyring_has(const struct pkgima_keyring *keyring, const struct pkgima
 		return r;
 	/* Which keyring a key of /proc/keys is in cannot be seen there: this is the best that can be told. */
 	return proc_keys_find(is_key_line, &skid, &serial);
+}
+
+void pkgima_keyring_keys_free(struct pkgima_keyring_key *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(keys[i].subject);
+		free(keys[i].skid);
+	}
+	free(keys);
+}
+
+/* Takes "SUBJECT: HEX" apart. False: it is not of that form, or there is no memory. */
+static bool parse_description(char *description, struct pkgima_keyring_key *key)
+{
+	char *colon = strrchr(description, ':');
+	size_t digits;
+
+	if (!colon || colon[1] != ' ')
+		return false;
+	digits = strspn(colon + 2, "0123456789abcdef");
+	if (!digits || colon[2 + digits])
+		return false;
+	*colon = '\0';
+	key->subject = pkgima_printable(description);
+	key->skid = strdup(colon + 2);
+	return key->subject && key->skid;
+}
+
+int pkgima_keyring_keys(const struct pkgima_keyring *keyring, struct pkgima_keyring_key **ret_keys, size_t *ret_count,
+			struct pkgima_error *error)
+{
+	cleanup_free void *serials = NULL;
+	struct pkgima_keyring_key *keys;
+	size_t count = 0, all;
+	int size;
+
+	size = keyctl_read_alloc(keyring->serial, &serials);
+	if (size < 0)
+		return pkgima_fail_errno(error, "cannot read the kernel's keyring %s", keyring->name);
+	all = (size_t)size / sizeof(key_serial_t);
+	keys = calloc(all + 1, sizeof(*keys));
+	if (!keys)
+		return pkgima_fail(error, -ENOMEM, "no memory for the kernel's keys");
+	for (size_t i = 0; i < all; i++) {
+		struct pkgima_keyring_key key = { .serial = ((const key_serial_t *)serials)[i] };
+		cleanup_free char *description = NULL;
+		unsigned int uid;
+
+		if (describe(key.serial, "asymmetric", &uid, &description) && parse_description(description, &key)) {
+			keys[count++] = key;
+		} else {
+			free(key.subject);
+			free(key.skid);
+		}
+	}
+	*ret_keys = keys;
+	*ret_count = count;
+	return 0;
+}
+
+int pkgima_keyring_remove(const struct pkgima_keyring *keyring, const char *skid, struct pkgima_error *error)
+{
+	struct pkgima_keyring_key *keys;
+	int removed = 0, r;
+	size_t count;
+
+	r = pkgima_keyring_keys(keyring, &keys, &count, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		if (strcmp(keys[i].skid, skid) != 0)
+			continue;
+		if (keyctl_unlink(keys[i].serial, keyring->serial) < 0)
+			r = pkgima_fail_errno(error, "cannot unlink the key %s from the kernel's keyring %s", skid,
+					      keyring->name);
+		else
+			removed++;
+	}
+	pkgima_keyring_keys_free(keys, count);
+	return r < 0 ? r : removed;
+}
+
+int pkgima_keyring_blacklist(const struct pkgima_certificate *certificate, struct pkgima_error *error)
+{
+	struct pkgima_keyring blacklist = { .name = ".ima_blacklist" };
+
+	if (proc_keys_find(is_keyring_line, blacklist.name, &blacklist.serial) != 1)
+		return pkgima_fail(error, -ENOENT, "this kernel has no keyring %s", blacklist.name);
+	return pkgima_keyring_add(&blacklist, certificate, error);
 }
 
 int pkgima_keyring_add(const struct pkgima_keyring *keyring, const struct pkgima_certificate *certificate,

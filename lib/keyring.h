@@ -29,6 +29,34 @@ int pkgima_keyring_find(struct pkgima_keyring *ret_keyring, struct pkgima_error 
  */
 int pkgima_keyring_has(const struct pkgima_keyring *keyring, const struct pkgima_certificate *certificate);
 
+/* A key of the keyring. */
+struct pkgima_keyring_key {
+	key_serial_t serial;
+	char *subject;     /* of its certificate, as the kernel puts it; printable, owned */
+	char *skid;        /* its Subject Key Identifier in hexadecimal, owned */
+};
+
+/*
+ * What is in the keyring, in its order; keys that this process may not see are passed over. -EACCES where it may not
+ * read the keyring. Free with pkgima_keyring_keys_free().
+ */
+int pkgima_keyring_keys(const struct pkgima_keyring *keyring, struct pkgima_keyring_key **ret_keys, size_t *ret_count,
+			struct pkgima_error *error);
+void pkgima_keyring_keys_free(struct pkgima_keyring_key *keys, size_t count);
+
+/*
+ * Unlinks all keys with this Subject Key Identifier. Files with their signatures that were not appraised yet are denied
+ * from then on. Returns how many there were, or -errno.
+ */
+int pkgima_keyring_remove(const struct pkgima_keyring *keyring, const char *skid, struct pkgima_error *error);
+
+/*
+ * Puts @certificate into the kernel's ".ima_blacklist" (CONFIG_IMA_BLACKLIST_KEYRING), which it looks into first, by key
+ * id, and from which nothing can be taken until it is booted anew. -ENOENT: this kernel has none; -ENOKEY: it takes only
+ * what a CA built into the kernel has issued.
+ */
+int pkgima_keyring_blacklist(const struct pkgima_certificate *certificate, struct pkgima_error *error);
+
 /*
  * add_key("asymmetric", NULL, DER). -ENOKEY: no CA of the kernel's signed it; -EACCES, -EPERM: not ours to add to;
  * -EEXIST is never returned: loading a certificate that is there already is fine.

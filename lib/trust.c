@@ -132,6 +132,7 @@ void pkgima_trust_free(struct pkgima_trust *trust)
 		return;
 	trust_cut(trust, 0);
 	free(trust->items);
+	pkgima_retired_free(&trust->retired);
 	free(trust);
 }
 
@@ -229,6 +230,13 @@ static int warn_of_shared_ids(struct pkgima_trust *trust, size_t first, struct p
 	return 0;
 }
 
+static bool is_retired(const struct pkgima_retired *retired, const struct pkgima_certificate *certificate)
+{
+	char skid[PKGIMA_SKID_TEXT];
+
+	return retired->count && pkgima_certificate_skid(certificate, skid) && pkgima_retired_has(retired, skid);
+}
+
 struct load {
 	struct pkgima_trust *trust;
 	int root_fd;
@@ -238,7 +246,7 @@ struct load {
 };
 
 /* NULL when the certificate counts. */
-static const char *item_problem(const struct load *load, const struct pkgima_trust_item *item)
+static const char *item_problem(const struct load *load, struct pkgima_trust_item *item)
 {
 	const char *problem;
 
@@ -247,6 +255,9 @@ static const char *item_problem(const struct load *load, const struct pkgima_tru
 			return "it belongs to a package: a CA certificate has to be the administrator's";
 		return pkgima_certificate_ca_problem(item->certificate);
 	}
+	item->retired = is_retired(&load->trust->retired, item->certificate);
+	if (item->retired)
+		return "its key is retired: " PKGIMA_RETIRED_FILE;
 	problem = pkgima_certificate_leaf_problem(item->certificate);
 	if (!problem && load->trust->has_ca && !issued_by_any(load->trust, item->certificate))
 		problem = "not issued by a CA certificate in " PKGIMA_TRUST_CA_FOLDER " that counts";
@@ -328,6 +339,10 @@ int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,
 	};
 	int r;
 
+	pkgima_retired_free(&trust->retired);
+	r = pkgima_retired_load(root_fd, NULL, NULL, &trust->retired, error);
+	if (r < 0)
+		return r;
 	r = load_folder(&load, PKGIMA_TRUST_CA_FOLDER, true, error);
 	if (r < 0)
 		return r;
@@ -338,6 +353,57 @@ int pkgima_trust_load(struct pkgima_trust *trust, int root_fd,
 	r = load_folder(&load, PKGIMA_TRUST_FOLDER, false, error);
 	if (r == 0)
 		r = warn_of_shared_ids(trust, 0, error);
+	return r;
+}
+
+int pkgima_trust_load_waiting(struct pkgima_trust *waiting, int root_fd, struct pkgima_error *error)
+{
+	struct load load = { .trust = waiting, .root_fd = root_fd, .now = time(NULL) };
+
+	return load_folder(&load, PKGIMA_TRUST_WAITING_FOLDER, true, error);
+}
+
+static int write_ca(const struct pkgima_certificate *ca, int folder, const char *name, struct pkgima_error *error)
+{
+	cleanup_output struct pkgima_output output = PKGIMA_OUTPUT_NONE;
+	int r;
+
+	r = pkgima_output_open_at(folder, name, 0644, &output, error);
+	if (r < 0)
+		return r;
+	r = pkgima_write_all(output.fd, ca->der, ca->der_length);
+	if (r < 0)
+		return pkgima_fail(error, r, "cannot write %s: %s", name, strerror(-r));
+	/* Whatever has its name is no good: it was looked for by its content before. */
+	return pkgima_output_commit(&output, true, error);
+}
+
+int pkgima_trust_confirm(const struct pkgima_certificate *ca, int root_fd,
+			 bool (*owned_by_package)(void *context, const char *path), void *context, char **ret_path,
+			 struct pkgima_error *error)
+{
+	const char *problem = pkgima_certificate_ca_problem(ca);
+	cleanup_free char *path = NULL;
+	cleanup_close int folder = -1;
+	int r;
+
+	if (problem)
+		return pkgima_fail(error, -EINVAL, "%s: %s", ca->source, problem);
+	/* Names in packages are theirs to choose; this one is as long as is needed to tell two certificates apart. */
+	if (asprintf(&path, "%s/%.32s.der", PKGIMA_TRUST_CA_FOLDER, ca->fingerprint) < 0) {
+		path = NULL;
+		return pkgima_fail(error, -ENOMEM, "no memory for a name");
+	}
+	if (owned_by_package && owned_by_package(context, path))
+		return pkgima_fail(error, -EPERM, "%s belongs to a package: a CA certificate of that name would count "
+				   "for nothing", path);
+	folder = pkgima_beneath_make_real_folder(root_fd, PKGIMA_TRUST_CA_FOLDER);
+	if (folder < 0)
+		return pkgima_fail(error, folder, "cannot open or make the folder %s: %s", PKGIMA_TRUST_CA_FOLDER,
+				   folder == -ELOOP ? "it is reached through a symbolic link" : strerror(-folder));
+	r = write_ca(ca, folder, strrchr(path, '/') + 1, error);
+	if (r == 0)
+		*ret_path = pkgima_steal_pointer(&path);
 	return r;
 }
 

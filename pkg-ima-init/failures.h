@@ -22,6 +22,7 @@
 	row(CA, "ca", GO_ON, "CA certificate not loaded")                                             \
 	row(NO_CA, "no-ca", STOP, "there is no CA certificate")                                       \
 	row(CERTIFICATE, "certificate", GO_ON, "certificate not loaded")                              \
+	row(RETIRED, "retired", GO_ON, "a retired key may count")                                     \
 	row(NO_KEY, "no-key", STOP, "there is no key to verify files with")                           \
 	row(EVM_CA, "evm-ca", GO_ON, "CA certificate for EVM not loaded")                             \
 	row(EVM_CERTIFICATE, "evm-certificate", GO_ON, "certificate for EVM not loaded")              \

@@ -42,6 +42,7 @@ struct init {
 	const char *policy_name;    /* of the one that was loaded; NULL: none */
 	bool enforcing;             /* what an unsigned program meets from now on */
 	bool verifies_metadata;     /* EVM is in use */
+	bool retired_unread;        /* retired_unlink() has to be called again, when there is a policy */
 };
 
 /* Prints by the table of failures.h: on the console, and in the kernel log. Does not return where the boot stops. */
@@ -78,8 +79,13 @@ bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, e
 /* The kernel's own keyring of that name, or 0. */
 key_serial_t rings_find(const char *name);
 size_t rings_count(key_serial_t ring);
+/* Tells of each key of the ring; @skid: its whole identifier in lower-case hexadecimal, at least 8 digits. */
+void rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context);
 /* Key ids of the ring, each as a line "key=ID". */
 void rings_ids(key_serial_t ring, char *output, size_t capacity);
+
+/* Takes the retired keys out of the keyring for files. @init->retired_unread: the list could not be read yet. */
+void retired_unlink(struct init *init);
 
 void evm_close(struct init *init);
 void switches_set(struct init *init);

@@ -50,27 +50,48 @@ size_t rings_count(key_serial_t ring)
 	return size > 0 ? (size_t)size / sizeof(key_serial_t) : 0;
 }
 
-void rings_ids(key_serial_t ring, char *output, size_t capacity)
+void rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context)
 {
 	key_serial_t serials[1024];
 	long size = ring ? keyctl_read(ring, (char *)serials, sizeof(serials)) : 0;
 	size_t count = size > 0 ? (size_t)size / sizeof(serials[0]) : 0;
-	size_t used = 0;
 
-	output[0] = '\0';
-	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]) && used + 14 < capacity; i++) {
+	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]); i++) {
+		const char *skid = NULL;
 		char text[512];
-		size_t length;
 
-		/* "asymmetric;UID;GID;PERM;NAME: SKID", the last eight digits are the key id */
+		/* "asymmetric;UID;GID;PERM;SUBJECT: SKID" */
 		if (keyctl_describe(serials[i], text, sizeof(text)) < 0)
 			continue;
 		text[sizeof(text) - 1] = '\0';
-		length = strlen(text);
-		if (!strncmp(text, "asymmetric;", 11) && length > 19 &&
-		    strspn(text + length - 8, "0123456789abcdef") == 8)
-			used += (size_t)snprintf(output + used, capacity - used, "key=%s\n", text + length - 8);
+		if (!strncmp(text, "asymmetric;", 11))
+			skid = strrchr(text, ' ');
+		if (skid && strlen(skid + 1) >= 8 && strspn(skid + 1, "0123456789abcdef") == strlen(skid + 1))
+			tell(context, serials[i], skid + 1);
 	}
+}
+
+struct ids {
+	char *output;
+	size_t capacity, used;
+};
+
+static void add_id(void *context, key_serial_t key, const char *skid)
+{
+	struct ids *ids = context;
+
+	(void)key;
+	if (ids->used + 14 < ids->capacity)
+		ids->used += (size_t)snprintf(ids->output + ids->used, ids->capacity - ids->used, "key=%s\n",
+					      skid + strlen(skid) - 8);
+}
+
+void rings_ids(key_serial_t ring, char *output, size_t capacity)
+{
+	struct ids ids = { .output = output, .capacity = capacity };
+
+	output[0] = '\0';
+	rings_each(ring, add_id, &ids);
 }
 
 bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, enum failure refused, const char *name,
@@ -120,6 +141,7 @@ void rings_load(struct init *init)
 		}
 	}
 	certificates_load(init, root, LEAVES, rings->ima, FAILURE_CERTIFICATE);
+	retired_unlink(init);
 	if (!rings_count(rings->ima))
 		report_failure(init, FAILURE_NO_KEY, "keyring %s, certificates " LEAVES "/*.der",
 			       rings->own_ima ? "_ima" : ".ima");

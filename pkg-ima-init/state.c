@@ -55,7 +55,7 @@ void state_write(struct init *init)
 	rings_ids(rings->ima, keys, sizeof(keys));
 	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nkeyring=%s\nevm=%s\n%s", state_mode(init),
 		 init->policy_name ? init->policy_name : "", !rings->ima ? "" : rings->own_ima ? "_ima" : ".ima",
-		 init->settings.mode == MODE_OFF ? "untouched" : init->verifies_metadata ? "verifies" : "closed", keys);
+		 init->verifies_metadata ? "verifies" : "closed", keys);
 	r = write_file(folder, "state", text, &error);
 	if (r == 0 && init->enforcing && init->policy.file_check)
 		r = write_file(folder, DPKG_SETTINGS, DPKG_LINE, &error);

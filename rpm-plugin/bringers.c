@@ -80,7 +80,7 @@ static int skip(struct pkgima_rpm_payload *payload)
 
 static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 {
-	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
+	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY | RPMFI_NOFILESTATES);
 	struct pkgima_rpm_payload payload;
 	FD_t archive = NULL;
 	int file, r = -1;

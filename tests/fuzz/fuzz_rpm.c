@@ -10,7 +10,7 @@
 #include "rpm.h"
 
 /* librpm loses a few bytes where a header is wrong. What is lost here is still found. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:librpmio.so\nleak:librpm.so\n";

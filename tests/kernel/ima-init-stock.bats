@@ -96,8 +96,10 @@ stock_boot()
 	stock_boot 6.1
 }
 
-@test "6.12: rings, EVM, switches, policy, latch" {
+@test "6.12: the same, with a certificate that has CA:TRUE: the restriction of a keyring does not look" {
+	cp "$dir/keys/both.der" "$root/etc/keys/ima/site.der"
 	stock_boot 6.12
+	grep -aq 'ima-init: /etc/keys/ima/site.der: loaded' "$log"
 }
 
 @test "6.1: each switch can be left; a module that is not compressed is left to the policy" {
@@ -120,7 +122,7 @@ stock_boot()
 	every_policy_is_one "$root" 6.12
 }
 
-@test "6.1: nothing to restrict the keyring to, or no key: the boot stops; a certificate with CA:TRUE is none for it" {
+@test "6.1: nothing to restrict the keyring to, or no key: the boot stops, but in mode log" {
 	rm "$root"/etc/keys/ima-ca/*
 	start 6.1 "$root" "quiet"
 	stopped_with 'there is no CA certificate: /etc/keys/ima-ca'
@@ -244,8 +246,10 @@ metadata_is_verified()
 @test "6.1: a CA for EVM without a certificate stops the boot" {
 	evm_root
 	rm "$root/etc/keys/evm/evm.der"
+	echo none >"$root/etc/keys/evm-ca/none.der"
 	start 6.1 "$root" "quiet"
 	stopped_with 'there is no key to verify metadata with: keyring _evm, certificates /etc/keys/evm/*.der'
+	said 'CA certificate for EVM not loaded: /etc/keys/evm-ca/none.der: the kernel cannot parse it'
 }
 
 @test "uml: with a certificate in .evm metadata is verified, and it is closed" {

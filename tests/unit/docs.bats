@@ -110,7 +110,7 @@ completed() { # WORD...
 	words=$("$PKGIMA" sign --help | grep -- '--hash HASH  ' | grep -oE 'sha[0-9]+' | sort -u)
 	diff <(echo "$words") <(completed sign --hash "" | sort)
 	diff <(printf '%s\n' all exec) <(completed apply --select "" | sort)
-	diff <(printf '%s\n' list load) <(completed keys "" | sort)
+	diff <(printf '%s\n' list load retire trust) <(completed keys "" | sort)
 }
 
 @test "completion: file names" {

@@ -237,8 +237,8 @@ ca/ca.der $id" ]
 		assert set(document) == {"certificates", "keyring"}
 		items = {item["file"]: item for item in document["certificates"]}
 		assert len(items) == 4
-		fields = {"file", "key_id", "subject", "fingerprint", "not_after", "ca", "accepted", "problem",
-			  "warning", "in_kernel"}
+		fields = {"file", "key_id", "subject", "fingerprint", "not_after", "ca", "in_store", "waiting",
+			  "retired", "accepted", "problem", "warning", "in_kernel"}
 		assert all(set(item) == fields for item in items.values())
 		good, rogue = items["/etc/keys/ima/good.der"], items["/etc/keys/ima/rogue.der"]
 		assert good["key_id"] == sys.argv[1] and good["fingerprint"] == sys.argv[2]
@@ -250,7 +250,7 @@ ca/ca.der $id" ]
 }
 
 @test "keys: usage errors, and a root that is not there" {
-	for arguments in "" "frob" "list load" "load --json" "--frob list"; do
+	for arguments in "" "frob" "list load" "trust" "load --json" "--frob list"; do
 		# shellcheck disable=SC2086 # a list of words
 		run "$PKGIMA" keys $arguments
 		[ "$status" -eq 2 ]

@@ -73,7 +73,7 @@ static void append(struct support_bytes *payload, const char *order)
 {
 	for (const char *at = order; *at; at += strspn(at, " -")) {
 		bool stripped = *at == 's';
-		char name[32], text[16];
+		char name[64], text[32];
 		const char *content;
 		size_t index;
 

@@ -1,0 +1,320 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck disable=SC2119,SC2120 # functions that mostly take no arguments
+bats_require_minimum_version 1.5.0
+
+# pkgima mkinit: what is in a site's ima-init, in the eyes of dpkg-deb, rpm, openssl and evmctl, and what is refused.
+
+# Skips, visibly; a failure where everything has to be there.
+missing() {
+	[ -z "$PKGIMA_MUST_WORK" ] || { echo "$1"; return 1; }
+	skip "$1"
+}
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR"
+	# Debian's rpm has its database there, and makes one to ask it about packages.
+	export HOME=$BATS_FILE_TMPDIR
+	for site in site other; do
+		"$PKGIMA" keygen --type ca --name "$site CA" --out $site
+		"$PKGIMA" keygen --type ima --name "$site key" --ca-cert $site/ca.pem --ca-key $site/ca.key --out $site
+	done
+	"$PKGIMA" keygen --type ima --name "earlier key" --ca-cert site/ca.pem --ca-key site/ca.key --out earlier
+}
+
+# The database of a machine that has ima-init installed, with the files of the package.
+setup() {
+	[ -x "$PKGIMA" ] || missing "PKGIMA does not name the program"
+	cd "$BATS_TEST_TMPDIR"
+	made=$BATS_FILE_TMPDIR
+	info=root/var/lib/dpkg/info
+	mkdir -p "$info" root/ima root/usr/lib/systemd root/usr/share/ima-init/{ca,policies} root/etc/{keys/ima,ima-init}
+	ln -s usr/lib root/lib
+	cp /bin/true root/ima/init
+	echo unit >root/usr/lib/systemd/ima-init.service
+	echo rules >root/usr/share/ima-init/policies/exec
+	ln -s policies/exec root/usr/share/ima-init/default
+	echo setting >root/etc/ima-init/setting
+	for file in etc/keys/ima/project.der etc/keys/x509_ima.der usr/share/ima-init/ca/project.der etc/ima-init/policy; do
+		echo project >root/$file
+	done
+	cat >"$info"/ima-init.list <<-'END'
+		/.
+		/etc
+		/etc/ima-init
+		/etc/ima-init/policy
+		/etc/ima-init/setting
+		/etc/keys
+		/etc/keys/ima
+		/etc/keys/ima/project.der
+		/etc/keys/x509_ima.der
+		/ima
+		/ima/init
+		/lib
+		/lib/systemd
+		/lib/systemd/ima-init.service
+		/usr
+		/usr/share
+		/usr/share/ima-init
+		/usr/share/ima-init/ca
+		/usr/share/ima-init/ca/project.der
+		/usr/share/ima-init/policies
+		/usr/share/ima-init/policies/exec
+		/usr/share/ima-init/default
+	END
+	printf '#!/bin/sh\necho "postinst $*"\n' >"$info"/ima-init.postinst
+	printf '#!/bin/sh\necho "postrm $*"\n' >"$info"/ima-init.postrm
+	printf 'Template: ima-init/trust\nType: string\n' >"$info"/ima-init.templates
+	printf 'interest-noawait /etc/keys/ima-ca\n' >"$info"/ima-init.triggers
+	printf '/etc/ima-init/policy\n/etc/ima-init/setting\n' >"$info"/ima-init.conffiles
+	echo manifest >"$info"/ima-init.imasigs
+	cat >root/var/lib/dpkg/status <<-'END'
+		Package: ima-init-doc
+		Status: install ok installed
+		Version: 9
+		Architecture: all
+		Description: not this one
+
+		Package: ima-init
+		Status: install ok installed
+		Priority: optional
+		Section: admin
+		Installed-Size: 1000
+		Maintainer: Maintainers <maintainers@localhost>
+		Architecture: amd64
+		Version: 0.1.0
+		Depends: debconf
+		Conffiles:
+		 /etc/ima-init/setting 00000000000000000000000000000000
+		Description: first process of a machine
+		 With more to say.
+
+		Package: zzz
+		Status: install ok installed
+		Version: 8
+	END
+	cat >policy <<-'END'
+		# The first rule.
+		appraise func=POLICY_CHECK appraise_type=imasig
+		appraise func=BPRM_CHECK appraise_type=imasig
+	END
+	# Options that are right; tests change one.
+	ca=$made/site/ca.pem cert=$made/site/ima.pem key=$made/site/ima.key policy=policy
+}
+
+mkinit() {
+	"$PKGIMA" mkinit --root root --ca-cert "$ca" --cert "$cert" --key "$key" --policy "$policy" --out out "$@"
+}
+
+key_id() {
+	openssl x509 -in "$1" -noout -ext subjectKeyIdentifier | tr -d ' :\n' | tail -c 8 | tr A-F a-f
+}
+
+deb=out/ima-init_0.1.0+site1_amd64.deb
+rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
+
+@test "the .deb has what ima-init has, with the site's certificates and policy" {
+	run -0 mkinit
+	[[ "${lines[0]}" == "$deb: signed, 11 files" ]]
+	id=$(key_id "$cert") ca_id=$(key_id "$ca")
+	dpkg-deb -R $deb tree
+	diff - <(cd tree && find . -path ./DEBIAN -prune -o ! -type d -print | sort) <<-END
+		./etc/ima-init/policy
+		./etc/ima-init/policy.sig
+		./etc/ima-init/setting
+		./etc/keys/ima/site-$id.der
+		./etc/keys/x509_ima.der
+		./ima/init
+		./lib/systemd/ima-init.service
+		./usr/share/ima-init/ca/site-$ca_id.der
+		./usr/share/ima-init/default
+		./usr/share/ima-init/policies/exec
+	END
+	cmp tree/etc/ima-init/policy policy
+	cmp tree/etc/keys/ima/site-"$id".der "$made/site/ima.der"
+	cmp tree/etc/keys/x509_ima.der "$made/site/ima.der"
+	cmp tree/usr/share/ima-init/ca/site-"$ca_id".der "$made/site/ca.der"
+	for file in ima/init lib/systemd/ima-init.service usr/share/ima-init/policies/exec etc/ima-init/setting; do
+		cmp tree/$file root/$file
+	done
+	[ "$(readlink tree/usr/share/ima-init/default)" = policies/exec ]
+	[ -x tree/ima/init ]
+	# Control files: as ima-init's, and none of the site's files is a conffile.
+	for file in postinst postrm templates triggers; do
+		cmp "tree/DEBIAN/$file" "$info/ima-init.$file"
+	done
+	[ -x tree/DEBIAN/postinst ]
+	[ ! -e tree/DEBIAN/preinst ]
+	[ "$(cat tree/DEBIAN/conffiles)" = /etc/ima-init/setting ]
+	diff - <(dpkg-deb -f $deb) <<-'END'
+		Package: ima-init
+		Version: 1:0.1.0+site1
+		Priority: optional
+		Section: admin
+		Maintainer: Maintainers <maintainers@localhost>
+		Architecture: amd64
+		Depends: debconf
+		Description: first process of a machine
+		 With more to say.
+	END
+	# All is root's, and folders can be entered.
+	dpkg-deb -c $deb | awk '{ print $2 }' | sort -u | grep -qx root/root
+	[ "$(dpkg-deb -c $deb | awk '/^d/ { print $1 }' | sort -u)" = drwxr-xr-x ]
+}
+
+@test "every file and maintainer script is signed by the key, the policy also beside it" {
+	command -v evmctl >/dev/null || missing "no evmctl"
+	mkinit
+	run -0 "$PKGIMA" verify --payload --certs "$cert" $deb
+	[[ "$output" == *": ok: 11 of 11 files"* ]]
+	run -1 "$PKGIMA" verify --certs "$made/earlier/ima.pem" $deb
+	dpkg-deb -x $deb tree
+	# As evmctl's own files with signatures.
+	run -0 evmctl ima_verify --sigfile --key "$made/site/ima.der" tree/etc/ima-init/policy
+	[[ "$output" == *"verification is OK"* ]]
+	echo >>tree/etc/ima-init/policy
+	run evmctl ima_verify --sigfile --key "$made/site/ima.der" tree/etc/ima-init/policy
+	[[ "$output" != *"verification is OK"* ]]
+}
+
+@test "the .rpm has the same files, in /usr what is linked there" {
+	command -v rpmbuild >/dev/null || missing "no rpmbuild"
+	mkinit
+	diff <(rpm -qlp $rpm | grep -vxE '/ima|/etc/ima-init|/usr/share/ima-init' | sed 's,^/usr/lib/,/lib/,' | sort) \
+		<(dpkg-deb -c $deb | awk '!/^d/ { print substr($6, 2) }' | sort)
+	[ "$(rpm -qp --qf '%{EPOCH}:%{VERSION}-%{RELEASE} %{ARCH} %{BUILDHOST} %{SUMMARY}' $rpm)" = \
+		'1:0.1.0+site1-1 x86_64 localhost first process of a machine' ]
+	[ "$(rpm -qp --qf '[%{FILEUSERNAME} %{FILEGROUPNAME}\n]' $rpm | sort -u)" = 'root root' ]
+	rpm2cpio $rpm | (mkdir rpm && cd rpm && cpio -id --quiet)
+	dpkg-deb -x $deb tree
+	for file in ima/init etc/ima-init/policy etc/ima-init/policy.sig etc/keys/x509_ima.der; do
+		cmp rpm/$file tree/$file
+	done
+	# No %config: what the site gives comes with each new package.
+	[ -z "$(rpm -qcp $rpm)" ]
+	# Every file of it is signed, too, as evmctl sees it.
+	run -0 "$PKGIMA" verify --payload --certs "$made/site/ima.der" $rpm
+	rpm -qp --nosignature --qf '[%{FILENAMES} %{FILESIGNATURES}\n]' $rpm >signatures
+	[ "$(grep -c ' 0302' signatures)" -eq "$(find rpm -type f | wc -l)" ]
+	sed -n 's|^/ima/init ||p' signatures | tr a-f A-F | basenc -d --base16 >rpm/ima/init.sig
+	run -0 evmctl ima_verify --sigfile --key "$made/site/ima.der" rpm/ima/init
+	[[ "$output" == *"verification is OK"* ]]
+	[[ "$(rpm -qp --scripts $rpm)" == *"pkgima keys load"*dracut* ]]
+}
+
+@test "the same input gives the same bytes, whoever makes them, where and when" {
+	mkinit
+	mv out first
+	sleep 1.1
+	mkdir elsewhere
+	(umask 077 && TMPDIR=$PWD/elsewhere mkinit)
+	for file in first/*; do
+		cmp "$file" "out/${file##*/}"
+	done
+	[ "$(find first -type f | wc -l)" -eq 2 ]
+	# Nothing is left over.
+	[ -z "$(ls -A elsewhere)" ]
+	SOURCE_DATE_EPOCH=1000000000 mkinit
+	[[ "$(TZ=UTC dpkg-deb -c $deb)" == *"2001-09-09 01:46 ./ima/init"* ]]
+	SOURCE_DATE_EPOCH=99999999999 run -3 mkinit
+}
+
+@test "further certificates, another program, name and revision" {
+	command -v rpmbuild >/dev/null || missing "no rpmbuild"
+	cp /bin/false mine
+	run -0 mkinit --cert "$made/earlier/ima.der" --init mine --name example.org --revision 12
+	dpkg-deb -R out/ima-init_0.1.0+site12_amd64.deb tree
+	cmp tree/ima/init mine
+	cmp "tree/etc/keys/ima/example.org-$(key_id "$made/earlier/ima.pem").der" "$made/earlier/ima.der"
+	cmp "tree/etc/keys/ima/example.org-$(key_id "$cert").der" "$made/site/ima.der"
+	cmp tree/etc/keys/x509_ima.der "$made/site/ima.der"
+	dpkg --compare-versions "$(dpkg-deb -f out/*.deb Version)" gt 0.9
+	# From a site's package: its own mark is not kept.
+	sed -i 's/^Version: 0.1.0$/Version: 1:0.1.0-2+site12/' root/var/lib/dpkg/status
+	run -0 mkinit --revision 13
+	[ "$(dpkg-deb -f out/ima-init_0.1.0-2+site13_amd64.deb Version)" = 1:0.1.0-2+site13 ]
+	[ "$(rpm -qp --qf '%{VERSION} %{RELEASE}' out/ima-init-0.1.0-2+site13.x86_64.rpm)" = '0.1.0 2+site13' ]
+}
+
+@test "refused: a certificate of another CA, a key of another certificate, what is no CA, policies with holes" {
+	cert=$made/other/ima.pem key=$made/other/ima.key run -3 mkinit
+	[[ "$output" == *"other/ima.pem: it was not issued by the CA"* ]]
+	run -3 mkinit --cert "$made/other/ima.pem"
+	[[ "$output" == *"other/ima.pem: it was not issued by the CA"* ]]
+	key=$made/earlier/ima.key run -3 mkinit
+	[[ "$output" == *"the key does not belong to"* ]]
+	ca=$made/site/ima.pem run -3 mkinit
+	[[ "$output" == *"it is no CA certificate"* ]]
+	cert=$made/site/ca.pem key=$made/site/ca.key run -3 mkinit
+	[[ "$output" == *"it is a CA certificate"* ]]
+	echo 'appraise func=BPRM_CHECK' >bad
+	policy=bad run -3 mkinit
+	[[ "$output" == *"policy bad: line 1: the first rule has to be one about POLICY_CHECK"* ]]
+	for exemption in fsmagic=0x01021994 fsmagic=0x858458f6 fsname=rootfs; do
+		{ cat policy; echo "dont_appraise $exemption"; } >bad
+		policy=bad run -3 mkinit
+		[[ "$output" == *"policy bad: line 4: it exempts "* ]]
+	done
+	echo 'audit func=POLICY_CHECK' >bad
+	[ ! -e out ]
+	policy=bad run -0 mkinit
+	[[ "$output" == *"warning: bad: no rule appraises"* ]]
+}
+
+@test "refused: no ima-init to make it from, or one that is not whole" {
+	run -2 mkinit --name 'A site'
+	run -2 mkinit --name ../site
+	run -2 mkinit --revision 0
+	run -2 mkinit more
+	run -2 "$PKGIMA" mkinit --ca-cert "$ca" --cert "$cert" --key "$key" --out out
+	echo text >text
+	run -3 mkinit --init text
+	[[ "$output" == *"text: no program"* ]]
+	sed -i 's/^Status: install ok installed$/Status: install ok half-configured/' root/var/lib/dpkg/status
+	run -3 mkinit
+	[[ "$output" == *"not installed completely"* ]]
+	sed -i 's/half-configured/installed/' root/var/lib/dpkg/status
+	rm root/usr/share/ima-init/policies/exec
+	run -3 mkinit
+	[[ "$output" == *"/usr/share/ima-init/policies/exec of the installed ima-init: No such file"* ]]
+	sed -i '/policies.exec/d; /^.ima/d' "$info"/ima-init.list
+	run -3 mkinit
+	[[ "$output" == *"the installed ima-init has no /ima/init"* ]]
+	rm "$info"/ima-init.list
+	run -3 mkinit
+	[[ "$output" == *"ima-init, from which the site's is made, is not installed"* ]]
+	[ -z "$(ls -A out)" ]
+}
+
+@test "without rpmbuild the .deb is made, and the exit status says that the .rpm is not" {
+	mkdir bin
+	for tool in dpkg-deb tar gzip; do
+		ln -s "$(command -v $tool)" bin/$tool
+	done
+	PATH=$PWD/bin run -3 mkinit
+	[[ "$output" == *"$deb: signed, 11 files"* ]]
+	[[ "$output" == *"rpmbuild is not installed: there is no .rpm"* ]]
+	[ "$(ls out)" = "${deb#out/}" ]
+	rm -r out bin/dpkg-deb
+	PATH=$PWD/bin run -3 mkinit
+	[[ "$output" == *"cannot run dpkg-deb"* ]]
+	[ -z "$(ls -A out)" ]
+}
+
+@test "names in a package's list lead nowhere else" {
+	mkdir root/aside
+	# A link that the list has, and a file below it.
+	ln -s /aside root/usr/share/ima-init/away
+	echo evil >root/aside/file
+	printf '/usr/share/ima-init/away\n/../../evil\n/usr/../evil\nrelative\n' >>"$info"/ima-init.list
+	mkinit
+	dpkg-deb -R $deb tree
+	[ "$(readlink tree/usr/share/ima-init/away)" = /aside ]
+	echo /usr/share/ima-init/away/file >>"$info"/ima-init.list
+	mkinit
+	rm -r tree
+	dpkg-deb -R $deb tree
+	# It is then a folder, as with a merged /usr.
+	[ "$(cat tree/usr/share/ima-init/away/file)" = evil ]
+	[ "$(find tree -name evil | wc -l)" -eq 0 ]
+}
