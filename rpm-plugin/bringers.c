@@ -78,6 +78,7 @@ static int skip(struct pkgima_rpm_payload *payload)
 	return (int)n;
 }
 
+/* By our own reader: librpm's writes past its memory where an archive lies, and rpm has not even said yes to it. */
 static bool read_payload(struct bringer *bringer, FD_t fd, Header header)
 {
 	rpmfiles files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY | RPMFI_NOFILESTATES);
