@@ -69,7 +69,7 @@ SUPPORT := $(O)/tests/unit/libsupport.a
 # The fuzzers' targets, to be run over given files.
 REPLAYS := $(FUZZ_SOURCES:%.c=$(O)/%-replay)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(O)/%)
-MANPAGES := $(wildcard man/*.[1-8])
+MANPAGES := $(filter-out man/ima-init.8,$(wildcard man/*.[1-8]))
 
 ifeq ($(V),1)
 Q :=
@@ -125,10 +125,14 @@ $(O)/ima-init: $(INIT_SOURCES:%.c=$(O)/%.o) $(O)/pkg-ima-init/log_policy.o $(LIB
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) $(INIT_STATIC) -o $@ $^ $(INIT_LIBS)
 
-# A program so small needs no hardening, nor what the hardened start of one would need.
+# A program so small needs no hardening, and has not what that, or a sanitizer, would need.
+$(O)/pkg-ima-init/probe.o: pkg-ima-init/probe.c $(FLAGS_STAMP)
+	$(Q)mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(BASE_FLAGS) -O2 -fno-stack-protector -fno-pie -c -o $@ $<
 $(O)/ima-probe: $(O)/pkg-ima-init/probe.o
 	$(say) LINK $@
-	$(Q)$(CC) -static -no-pie -nostartfiles -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^
+	$(Q)$(CC) -static -nostartfiles -Wl,--gc-sections -Wl,--build-id=none -s -o $@ $^
 
 $(O)/pkg-ima-init/log_policy.c: pkg-ima-init/policies/log
 	$(Q)mkdir -p $(@D)
@@ -152,14 +156,18 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 # What is in no library.
 $(O)/tests/unit/test_apt_run: $(O)/dpkg-hook/apt_run.o
 $(O)/tests/unit/test_tar_stream: $(O)/dpkg-hook/tar_stream.o
+$(O)/tests/unit/test_init_settings $(O)/tests/fuzz/fuzz_init_settings-replay $(O)/tests/fuzz/fuzz_init_settings: \
+	$(O)/pkg-ima-init/settings.o
+$(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/tests/fuzz/fuzz_init_policy: \
+	$(O)/pkg-ima-init/policy_text.o
 
 $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS)
 
 $(FUZZERS): %: %.o $(LIB)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS)
 
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
@@ -190,6 +198,7 @@ INIT_TOOLS := $(DESTDIR)/usr/share/initramfs-tools
 INIT_DRACUT := $(DESTDIR)/usr/lib/dracut/modules.d/95ima-init
 systemunitdir ?= /lib/systemd/system
 INIT_UNITS := $(notdir $(wildcard pkg-ima-init/systemd/*))
+INIT_MANPAGE := $(DESTDIR)/usr/share/man/man8/ima-init.8
 .PHONY: install-init uninstall-init
 install-init: $(O)/ima-init $(O)/ima-probe
 	install -D -m 755 $(O)/ima-init $(INIT_FOLDER)/init
@@ -203,8 +212,10 @@ install-init: $(O)/ima-init $(O)/ima-probe
 	install -m 755 pkg-ima-init/dracut/module-setup.sh pkg-ima-init/dracut/cleanup.sh $(INIT_DRACUT)
 	install -m 644 pkg-ima-init/dracut/switch-root.conf $(INIT_DRACUT)
 	install -m 644 $(addprefix pkg-ima-init/systemd/,$(INIT_UNITS)) $(DESTDIR)$(systemunitdir)
+	install -D -m 644 man/ima-init.8 $(INIT_MANPAGE)
 uninstall-init:
-	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES)))
+	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES))) \
+		$(INIT_MANPAGE)
 	rm -f $(addprefix $(INIT_DATA)/initramfs/,collect carry) $(addprefix $(DESTDIR)$(systemunitdir)/,$(INIT_UNITS))
 	rm -f $(addprefix $(INIT_TOOLS)/,hooks/ima-init scripts/init-bottom/ima-init)
 	rm -f $(addprefix $(INIT_DRACUT)/,module-setup.sh cleanup.sh switch-root.conf)
@@ -267,6 +278,7 @@ fuzz:
 .PHONY: bench
 bench: all
 	$(TEST_ENV) tests/bench/run
+	$(TEST_ENV) tests/bench/boot
 
 .PHONY: demo
 demo:

@@ -12,6 +12,8 @@
 
 /* As the trust store has it (lib/trust.h). */
 #define CERTIFICATES_MAX 1024
+/* Names that are looked at, those of other files included. */
+#define NAMES_MAX 65536
 /* The largest X.509 certificates with keys that kernels know have some 3 KiB. */
 #define CERTIFICATE_MAX ((size_t)64 * 1024)
 
@@ -31,6 +33,7 @@ static int list(int fd, struct names *names)
 {
 	DIR *folder = fdopendir(fd);
 	struct dirent *entry;
+	size_t seen = 0;
 
 	if (!folder) {
 		int r = -errno;
@@ -38,7 +41,7 @@ static int list(int fd, struct names *names)
 		close(fd);
 		return r;
 	}
-	while ((entry = readdir(folder))) {
+	while (seen++ < NAMES_MAX && (entry = readdir(folder))) {
 		size_t length = strlen(entry->d_name);
 
 		if (entry->d_name[0] == '.' || length <= 4 || strcmp(entry->d_name + length - 4, ".der") != 0)

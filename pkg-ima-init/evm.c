@@ -56,7 +56,7 @@ void evm_close(struct init *init)
 {
 	int r;
 
-	init->verifies_metadata = load_keys(init);
+	init->verifies_metadata = init->settings.mode != MODE_OFF && load_keys(init);
 	r = kernel_write(EVM_FILE, init->verifies_metadata ? CLOSED_VERIFYING : CLOSED);
 	switch (-r) {
 	case 0:

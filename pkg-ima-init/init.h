@@ -23,7 +23,7 @@
 /* Where what it reads stands. Leaf certificates are always the root's: the keyring judges them. */
 struct places {
 	bool carried;               /* beside the program, on a tmpfs made for it; else in /etc of the root */
-	char folder[256];           /* where carried; "" otherwise */
+	char folder[128];           /* where carried; "" otherwise */
 	int fd;                     /* of that folder, or of the root: the paths below are seen from there */
 	const char *settings, *ca, *evm_ca, *policy, *signature;
 };
@@ -78,7 +78,7 @@ bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, e
 /* The kernel's own keyring of that name, or 0. */
 key_serial_t rings_find(const char *name);
 size_t rings_count(key_serial_t ring);
-/* Key ids of the ring, each with a space before it. */
+/* Key ids of the ring, each as a line "key=ID". */
 void rings_ids(key_serial_t ring, char *output, size_t capacity);
 
 void evm_close(struct init *init);

@@ -84,6 +84,8 @@ static int try(const char *path, bool fresh, struct pkgima_error *error)
 		return pkgima_fail_errno(error, "%s", path);
 	in = fds[0];
 	out = fds[1];
+	/* Where it is ignored, by whoever was here before, nobody can be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	pid = fork();
 	if (pid < 0)
 		return pkgima_fail_errno(error, "%s", path);

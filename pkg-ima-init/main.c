@@ -79,15 +79,16 @@ static void prepare(struct init *init)
 	mount_others(init);
 	places_find(init);
 	read_settings(init);
-	if (settings->mode != MODE_OFF) {
+	if (settings->mode == MODE_OFF) {
+		evm_close(init);
+		init->enforcing = settings->appraise_tcb && !settings->only_logs;
+	} else {
 		rings_load(init);
 		evm_close(init);
 		if (settings->mode == MODE_ENFORCE && has_policy(init))
 			switches_set(init);
 		policy_load(init);
 		latch_set(init);
-	} else {
-		init->enforcing = settings->appraise_tcb && !settings->only_logs;
 	}
 	state_write(init);
 }

@@ -40,7 +40,7 @@ static bool is_carrier(const char *folder)
 {
 	struct statfs fs;
 	struct stat here, above;
-	char up[260];
+	char up[160];
 
 	snprintf(up, sizeof(up), "%s/..", folder);
 	return statfs(folder, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC) &&

@@ -70,6 +70,16 @@ static void write_line(int fd, const char *line, size_t length)
 	}
 }
 
+/* Who was here before may have put something else behind 2. */
+static void write_console(const char *line, size_t length)
+{
+	int fd = open("/dev/console", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	write_line(fd >= 0 ? fd : STDERR_FILENO, line, length);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* @line begins with "<N>", its level, and ends in a line feed. Safe in a signal handler. */
 static void emit(const char *line, bool console)
 {
@@ -82,7 +92,7 @@ static void emit(const char *line, bool console)
 	if (kmsg >= 0)
 		close(kmsg);
 	if (console && (!logged || level >= first_number("/proc/sys/kernel/printk", 0)))
-		write_line(STDERR_FILENO, line + 3, length - 3);
+		write_console(line + 3, length - 3);
 }
 
 static void __attribute__((format(printf, 3, 0))) say(int level, bool console, const char *format, va_list arguments)

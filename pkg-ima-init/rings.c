@@ -58,7 +58,7 @@ void rings_ids(key_serial_t ring, char *output, size_t capacity)
 	size_t used = 0;
 
 	output[0] = '\0';
-	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]) && used + 10 < capacity; i++) {
+	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]) && used + 14 < capacity; i++) {
 		char text[512];
 		size_t length;
 
@@ -69,7 +69,7 @@ void rings_ids(key_serial_t ring, char *output, size_t capacity)
 		length = strlen(text);
 		if (!strncmp(text, "asymmetric;", 11) && length > 19 &&
 		    strspn(text + length - 8, "0123456789abcdef") == 8)
-			used += (size_t)snprintf(output + used, capacity - used, " %s", text + length - 8);
+			used += (size_t)snprintf(output + used, capacity - used, "key=%s\n", text + length - 8);
 	}
 }
 

@@ -103,12 +103,11 @@ static void take_word(struct settings *settings, char *word, bool recovery, cons
 	const char *reason;
 	char *value;
 
-	if (strncmp(word, "ima_init", 8) != 0 || (word[8] != '.' && word[8] != '=')) {
+	if (!strncmp(word, "ima_init=", 9)) {
+		reason = take(settings, "mode", word + 9, recovery);
+	} else if (strncmp(word, "ima_init.", 9) != 0) {
 		note_kernel_word(settings, word);
 		return;
-	}
-	if (word[8] == '=') {
-		reason = take(settings, "mode", word + 9, recovery);
 	} else if ((value = strchr(word, '=')) && strncmp(word, "ima_init.mode=", 14) != 0) {
 		*value = '\0';
 		reason = take(settings, word + 9, value + 1, recovery);
@@ -158,6 +157,21 @@ void settings_take_command_line(struct settings *settings, const char *text, siz
 	}
 }
 
+/* inih would take the rest of a longer line for another line. */
+#define FILE_LINE_MAX 190
+
+static bool has_long_line(const char *text)
+{
+	size_t length;
+
+	for (; *text; text += length + (text[length] == '\n')) {
+		length = strcspn(text, "\n");
+		if (length > FILE_LINE_MAX)
+			return true;
+	}
+	return false;
+}
+
 struct reading {
 	struct settings *settings;
 	struct problems problems;
@@ -177,6 +191,11 @@ void settings_take_file(struct settings *settings, const char *text, settings_pr
 {
 	struct reading reading = { .settings = settings, .problems = { .tell = problem, .context = context } };
 
+	if (has_long_line(text)) {
+		if (problem)
+			problem(context, "init.conf", "a line is too long; nothing of it counts");
+		return;
+	}
 	if (ini_parse_string(text, take_line, &reading) != 0 && problem)
 		problem(context, "init.conf", "a line cannot be read");
 }

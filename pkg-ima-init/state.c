@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What hooks and `pkgima status` read: lines "key=value"; lib/gate.h reads the mode. */
+/* What hooks and `pkgima status` read: lines "key=value" of less than 200 bytes, as inih has it; lib/gate.h reads the mode. */
 #include "init.h"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ void state_write(struct init *init)
 	const struct rings *rings = &init->rings;
 	cleanup_close int folder = -1;
 	struct pkgima_error error = { "" };
-	char text[16384], keys[12288];
+	char text[24576], keys[20480];
 	int r;
 
 	if (mkdir(PKGIMA_STATE_FOLDER, 0755) < 0 && errno != EEXIST) {
@@ -53,10 +53,9 @@ void state_write(struct init *init)
 		return;
 	}
 	rings_ids(rings->ima, keys, sizeof(keys));
-	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nkeyring=%s\nkeys=%s\nevm=%s\n", state_mode(init),
+	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nkeyring=%s\nevm=%s\n%s", state_mode(init),
 		 init->policy_name ? init->policy_name : "", !rings->ima ? "" : rings->own_ima ? "_ima" : ".ima",
-		 keys[0] ? keys + 1 : "", init->settings.mode == MODE_OFF ? "untouched" :
-					  init->verifies_metadata ? "verifies" : "closed");
+		 init->verifies_metadata ? "verifies" : "closed", keys);
 	r = write_file(folder, "state", text, &error);
 	if (r == 0 && init->enforcing && init->policy.file_check)
 		r = write_file(folder, DPKG_SETTINGS, DPKG_LINE, &error);

@@ -16,9 +16,9 @@
 #define LOCKDOWN "/sys/kernel/security/lockdown"
 #define SIG_ENFORCE "/sys/module/module/parameters/sig_enforce"
 
-/* Folders within folders of modules that are looked into, and entries of each. */
+/* Folders within folders of modules that are looked into, and entries in all. */
 #define DEPTH_MAX 8
-#define ENTRIES_MAX 4096
+#define ENTRIES_MAX 16384
 
 enum found { NOTHING, PLAIN, COMPRESSED };
 
@@ -32,7 +32,7 @@ static enum found kind_of(const char *name)
 }
 
 /* The first module that is found tells for all. Takes @fd over. Nothing is opened but folders. */
-static enum found find_module(int fd, unsigned int depth)
+static enum found find_module(int fd, unsigned int depth, unsigned int *entries)
 {
 	DIR *folder = fdopendir(fd);
 	enum found found = NOTHING;
@@ -42,7 +42,7 @@ static enum found find_module(int fd, unsigned int depth)
 		close(fd);
 		return NOTHING;
 	}
-	for (int i = 0; i < ENTRIES_MAX && !found && (entry = readdir(folder)); i++) {
+	while (!found && (*entries)++ < ENTRIES_MAX && (entry = readdir(folder))) {
 		int inner;
 
 		found = kind_of(entry->d_name);
@@ -50,7 +50,7 @@ static enum found find_module(int fd, unsigned int depth)
 			continue;
 		inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (inner >= 0)
-			found = find_module(inner, depth + 1);
+			found = find_module(inner, depth + 1, entries);
 	}
 	closedir(folder);
 	return found;
@@ -59,6 +59,7 @@ static enum found find_module(int fd, unsigned int depth)
 static bool modules_are_compressed(void)
 {
 	cleanup_close int root = pkgima_root_open("/", NULL);
+	unsigned int entries = 0;
 	struct utsname name;
 	char path[256];
 	int fd;
@@ -67,7 +68,7 @@ static bool modules_are_compressed(void)
 		return false;
 	snprintf(path, sizeof(path), "/lib/modules/%s/kernel", name.release);
 	fd = pkgima_beneath_open_folder(root, path);
-	return fd >= 0 && find_module(fd, 0) == COMPRESSED;
+	return fd >= 0 && find_module(fd, 0, &entries) == COMPRESSED;
 }
 
 static void lock_down(struct init *init)

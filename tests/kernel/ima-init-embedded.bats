@@ -92,6 +92,10 @@ start_embedded()
 	: >"$site/policy.sig"
 	start_embedded "ima_policy=secure_boot"
 	stopped_with 'the kernel does not take the policy: /run/ima-init/policy has no valid signature'
+	head -c 70000 /dev/zero >"$site/policy.sig"
+	start_embedded "ima_policy=secure_boot"
+	stopped_with 'the kernel does not take the policy: /run/ima-init/policy has no valid signature'
+	said "the policy's signature cannot be set: /policy.sig: 70000 bytes, at most 65536 are accepted"
 	# Where it wants none the policy counts as it is.
 	start_embedded "quiet"
 	ended "exit"

@@ -44,3 +44,11 @@ replay() { # NAME
 @test "dpkg" {
 	replay dpkg
 }
+
+@test "init_settings" {
+	replay init_settings
+}
+
+@test "init_policy" {
+	replay init_policy
+}
