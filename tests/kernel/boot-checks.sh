@@ -10,7 +10,7 @@ try()
 {
 	name=$1
 	shift
-	echo "TRY $name: $("$@" 2>&1 </dev/null | grep -v '^Joined session keyring: ' | tr -s '\n\t ' ' ')"
+	echo "TRY $name: $("$@" 2>&1 </dev/null | grep -av '^Joined session keyring: ' | tr -s '\n\t ' ' ')"
 }
 
 # new NAME OF: a copy that no process has opened yet, with the signature.

@@ -74,7 +74,7 @@ try 'signed by a rogue key' "$t/rogue"
 try 'detaching the root mount, and setns' "$b" detach "$t/ran"
 
 try 'rogue _evm: opening EVM for it' keyctl session - sh -c "keyctl newring _evm @s >/dev/null &&
-	keyctl padd asymmetric '' %keyring:_evm <$t/rogue.der >/dev/null && echo 0x80000002 >/sys/kernel/security/evm && echo ran"
+	keyctl padd asymmetric '' %keyring:_evm <$t/rogue.der >/dev/null && /bin/echo 0x80000002 >/sys/kernel/security/evm && echo ran"
 try 'rogue _evm: hash and portable signature' keyctl session - sh -c "keyctl newring _evm @s >/dev/null &&
 	keyctl padd asymmetric '' %keyring:_evm <$t/rogue.der >/dev/null; $t/portable"
 
@@ -99,13 +99,22 @@ try 'a program for an interpreter' perl -e 'print "ran"'
 try 'anonymous executable memory' "$b" anonymous
 try '/proc/PID/mem' "$b" mem
 try 'ptrace' "$b" ptrace
-try 'FUSE content that changes' "$b" fuse "$t/fine" "$t/ran" /m/fuse
-# The kernel keeps its verdict while it has the inode.
-for offset in $(grep -abo fine "$t/ext4.img" | cut -d: -f1); do
-	# In the program the word begins a page; elsewhere it is a name in a folder.
-	[ $((offset % 1024)) -ne 0 ] || printf 'ran!' | dd of="$t/ext4.img" bs=1 seek="$offset" conv=notrunc status=none
-done
-sync
-echo 1 >/proc/sys/vm/drop_caches
+grep -q fail_securely /proc/cmdline && fuse='FUSE, with ima_policy=fail_securely'
+try "${fuse:-FUSE content that changes}" "$b" fuse "$t/fine" "$t/ran" /m/fuse
+# The kernel keeps its verdict while it has the inode; the content it reads again.
+change()
+{
+	for offset in $(grep -abo "$1" "$2" | cut -d: -f1); do
+		# In the program the word begins a page; elsewhere it is a name in a folder.
+		[ $((offset % 1024)) -ne 0 ] || printf '%s' "$3" | dd of="$2" bs=1 seek="$offset" conv=notrunc status=none
+	done
+	sync
+	echo 1 >/proc/sys/vm/drop_caches
+}
+change fine "$t/ext4.img" ran!
 try 'writing the backing file of a loop device' /m/ext4/fine
+change ran! "$(findmnt -n -o SOURCE /m/ext4)" fine
+try 'control: written back through the block device' /m/ext4/fine
+change fine "$(findmnt -n -o SOURCE /m/ext4)" ran!
+try 'writing the block device' /m/ext4/fine
 exit 0
