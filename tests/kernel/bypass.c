@@ -327,7 +327,6 @@ static int try_turns(struct server *server, const char *dir)
 	kill(server_pid, SIGKILL);
 	waitpid(server_pid, &status, 0);
 	close(server->fd);
-	fprintf(stderr, "%d: %s\n", server->turns, output);
 	return strstr(output, "ran") != NULL;
 }
 

@@ -87,7 +87,7 @@ enforces()
 	grep -q "^RELEASE $1[.]" "$out"
 	grep -qx 'STATE mode=enforce' "$out"
 	grep -qx 'STATE keyring=_ima' "$out"
-	grep -qx "STATE keys=$id" "$out"
+	[ "$(grep '^STATE key=' "$out")" = "STATE key=$id" ]
 	grep -qx 'STATE evm=closed' "$out"
 	grep -qx 'SYSTEM running active' "$out"
 	grep -qx 'INIT /sbin/init ' "$out"
@@ -192,6 +192,33 @@ full()
 @test "6.12, dracut without systemd in it: the same boot" {
 	start 6.12 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.12" "$kernel_tests/boot-checks.sh"
 	enforces 6.12
+}
+
+@test "uml: unsigned firmware is denied under the policy exec, signed firmware is loaded" {
+	local seed=$BATS_TEST_TMPDIR/seed modules
+	require_kernel uml
+	make_root "$seed"
+	mkdir -p "$seed"/test/keys "$seed/lib/firmware"
+	modules=$("$kernel_tests/build-uml")/modules
+	cp "$("$kernel_tests/build-uml")"/ca.{pem,key} "$BATS_TEST_TMPDIR"
+	make_leaf "$BATS_TEST_TMPDIR/site" "$BATS_TEST_TMPDIR/ca.pem" "$BATS_TEST_TMPDIR/ca.key"
+	cp "$BATS_TEST_TMPDIR/site.der" "$seed/test/keys/"
+	grep '^appraise' "$TOP/pkg-ima-init/policies/exec" >"$seed/test/policy"
+	grep -q FIRMWARE "$seed/test/policy"
+	cp "$(find "$modules" -name test_firmware.ko)" "$seed/module.ko"
+	head -c 1000 /dev/urandom | tee "$seed/lib/firmware/signed" >"$seed/lib/firmware/unsigned"
+	evmctl_sign "$BATS_TEST_TMPDIR/site" "$seed/bin/busybox" "$seed/module.ko" "$seed/lib/firmware/signed"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		/bin/busybox insmod /module.ko
+		request() { echo "$1" >/sys/devices/virtual/misc/test_firmware/trigger_request && echo "$1 loaded"; }
+		request signed
+		request unsigned
+	END
+	run boot uml "$seed" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --audit "$BATS_TEST_TMPDIR/audit"
+	echo "$output"
+	[[ $output == *"signed loaded"* ]]
+	[[ $output != *"unsigned loaded"* ]]
+	grep -E 'type=1800 .*name="/lib/firmware/unsigned".* res=0' "$BATS_TEST_TMPDIR/audit"
 }
 
 # What a machine that enforces nothing does.
