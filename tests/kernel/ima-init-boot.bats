@@ -180,7 +180,7 @@ full()
 				sleep 1
 			done
 			try 'third key' "$t/third"
-			systemctl --no-pager status ima-init-keys.service
+			systemctl --no-pager status ima-init-keys.service || :
 		END
 	} >"$BATS_TEST_TMPDIR/script"
 	start 6.1 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.1" "$BATS_TEST_TMPDIR/script"
@@ -248,13 +248,13 @@ boots_plainly()
 }
 
 @test "recovery: with a broken policy the boot stops, and under ima_init=log it does not" {
-	# What comes later in an initramfs counts.
+	# An initramfs may have several parts, and what comes later counts. One begins at a multiple of four bytes.
 	mkdir -p "$BATS_TEST_TMPDIR/more/usr/lib/ima-init"
 	echo 'appraise func=NO_SUCH_CHECK' >"$BATS_TEST_TMPDIR/more/usr/lib/ima-init/policy"
-	{
-		cat "$BATS_FILE_TMPDIR/dracut-6.1"
-		(cd "$BATS_TEST_TMPDIR/more" && echo usr/lib/ima-init/policy | cpio -o -H newc -R 0:0 --quiet)
-	} >"$BATS_TEST_TMPDIR/initrd"
+	cp "$BATS_FILE_TMPDIR/dracut-6.1" "$BATS_TEST_TMPDIR/initrd"
+	truncate -s %4 "$BATS_TEST_TMPDIR/initrd"
+	(cd "$BATS_TEST_TMPDIR/more" && echo usr/lib/ima-init/policy | cpio -o -H newc -R 0:0 --quiet) \
+		>>"$BATS_TEST_TMPDIR/initrd"
 	plain_script >"$BATS_TEST_TMPDIR/script"
 	start 6.1 "$dracut.img" "$BATS_TEST_TMPDIR/initrd" "$BATS_TEST_TMPDIR/script"
 	grep -q '^stopped' "$BATS_TEST_TMPDIR/result"
