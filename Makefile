@@ -209,22 +209,36 @@ uninstall:
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima
 
-# Not part of install: nobody wants a file in / by accident. The places are fixed, the program knows them.
+# Not part of install: nobody wants a file in / by accident. The places are fixed, the program and the tools that make an
+# initramfs know them.
 INIT_FOLDER := $(DESTDIR)/ima
 INIT_DATA := $(DESTDIR)/usr/share/ima-init
+INIT_TOOLS := $(DESTDIR)/usr/share/initramfs-tools
+INIT_DRACUT := $(DESTDIR)/usr/lib/dracut/modules.d/95ima-init
+systemunitdir ?= /lib/systemd/system
+INIT_UNITS := $(notdir $(wildcard pkg-ima-init/systemd/*))
 INIT_MANPAGE := $(DESTDIR)/usr/share/man/man8/ima-init.8
 .PHONY: install-init uninstall-init
 install-init: $(O)/ima-init $(O)/ima-probe
 	install -D -m 755 $(O)/ima-init $(INIT_FOLDER)/init
 	install -D -m 755 $(O)/ima-probe $(INIT_FOLDER)/latch
 	install -D -m 755 $(O)/ima-probe $(INIT_FOLDER)/proof
-	install -d -m 755 $(INIT_DATA)/policies
+	install -d -m 755 $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DRACUT) $(DESTDIR)$(systemunitdir)
 	install -m 644 $(INIT_POLICIES) $(INIT_DATA)/policies
+	install -m 644 pkg-ima-init/initramfs/collect pkg-ima-init/initramfs/carry $(INIT_DATA)/initramfs
+	install -D -m 755 pkg-ima-init/initramfs-tools/hook $(INIT_TOOLS)/hooks/ima-init
+	install -D -m 755 pkg-ima-init/initramfs-tools/init-bottom $(INIT_TOOLS)/scripts/init-bottom/ima-init
+	install -m 755 pkg-ima-init/dracut/module-setup.sh pkg-ima-init/dracut/cleanup.sh $(INIT_DRACUT)
+	install -m 644 pkg-ima-init/dracut/switch-root.conf $(INIT_DRACUT)
+	install -m 644 $(addprefix pkg-ima-init/systemd/,$(INIT_UNITS)) $(DESTDIR)$(systemunitdir)
 	install -D -m 644 man/ima-init.8 $(INIT_MANPAGE)
 uninstall-init:
 	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES))) \
 		$(INIT_MANPAGE)
-	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA) $(INIT_FOLDER)
+	rm -f $(addprefix $(INIT_DATA)/initramfs/,collect carry) $(addprefix $(DESTDIR)$(systemunitdir)/,$(INIT_UNITS))
+	rm -f $(addprefix $(INIT_TOOLS)/,hooks/ima-init scripts/init-bottom/ima-init)
+	rm -f $(addprefix $(INIT_DRACUT)/,module-setup.sh cleanup.sh switch-root.conf)
+	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DATA) $(INIT_FOLDER) $(INIT_DRACUT)
 
 .PHONY: clean
 clean:

@@ -152,11 +152,15 @@ rules()
 @test "make install-init and uninstall-init: all in its place, and nothing left" {
 	local to=$BATS_TEST_TMPDIR/to
 	clean_make O="$PKGIMA_BUILD" install-init DESTDIR="$to"
-	diff <(cd "$to" && find . ! -type d | sort) <(
+	diff <(cd "$to" && find . ! -type d | sort) <({
 		printf './%s\n' ima/init ima/latch ima/proof
-		for policy in "$policies"/*; do echo "./usr/share/ima-init/policies/${policy##*/}"; done | sort
+		printf './lib/systemd/system/%s\n' ima-init-keys.path ima-init-keys.service
+		printf './usr/lib/dracut/modules.d/95ima-init/%s\n' cleanup.sh module-setup.sh switch-root.conf
+		for policy in "$policies"/*; do echo "./usr/share/ima-init/policies/${policy##*/}"; done
+		printf './usr/share/ima-init/initramfs/%s\n' carry collect
+		printf './usr/share/initramfs-tools/%s\n' hooks/ima-init scripts/init-bottom/ima-init
 		echo ./usr/share/man/man8/ima-init.8
-	)
+	} | sort)
 	[ "$(stat -c %a "$to/ima/init" "$to/usr/share/ima-init/policies/log" | xargs)" = "755 644" ]
 	cmp "$to/ima/latch" "$to/ima/proof"
 	[ "$(stat -c %i "$to/ima/latch")" != "$(stat -c %i "$to/ima/proof")" ]

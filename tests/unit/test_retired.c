@@ -140,7 +140,6 @@ static void test_what_a_list_may_not_be(void **state)
 
 static void test_adding(void **state)
 {
-	cleanup_retired struct pkgima_retired retired = { 0 };
 	struct pkgima_error error = { "" };
 	char *text;
 	size_t length;
