@@ -75,7 +75,6 @@ make_signed_root()
 	# shellcheck disable=SC2046,SC2086 # lists of names
 	sign --out "$all" $("$support/fetch-debs" $names) "$packages"/{pkgima,dpkg-ima,dpkg-ima-divert}_*.deb
 	mv "$all"/dpkg-ima-divert_*.deb "$root/repo"
-	rm "$all"/ima-init_*.deb
 	in_root "$root" sh -c 'PATH=/usr/libexec/dpkg-ima/bin:$PATH dpkg --force-unsafe-io -i /all/*.deb'
 	mv "$all"/{libc6,libselinux1,dash,tar,dpkg,coreutils,pkgima,dpkg-ima}_*.deb "$root/repo"
 	for version in 1 2; do

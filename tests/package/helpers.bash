@@ -47,7 +47,6 @@ make_system()
 	cp "$keys/ca.der" "$1/etc/keys/ima-ca/site.der"
 	cp "$packages"/{pkgima,dpkg-ima,dpkg-ima-divert}_*.deb "$1/root/packages"
 	mv "$1"/root/packages/dpkg-ima-divert_*.deb "$1/root/divert"
-	rm "$1"/root/packages/ima-init_*.deb
 	in_root "$1" sh -c 'apt-get install -y -q /root/packages/*.deb'
 }
 
