@@ -192,39 +192,39 @@ static const char *decision_word(const struct pkgima_prediction *prediction)
 
 #define RELOCATES "its text relocations need mprotect(2), which is denied for what is appraised"
 
-/* "BPRM_CHECK, MMAP_CHECK" */
-static void hooks_text(uint32_t hooks, char *text, size_t capacity)
+/* "execute, map" */
+static void uses_text(uint32_t uses, char *text, size_t capacity)
 {
 	*text = '\0';
-	for (int i = 0; i < PKGIMA_IMA_HOOK_COUNT; i++)
-		if (hooks & 1U << i)
+	for (int i = 0; i < PKGIMA_USE_COUNT; i++)
+		if (uses & 1U << i)
 			snprintf(text + strlen(text), capacity - strlen(text), "%s%s", *text ? ", " : "",
-				 pkgima_ima_hook_word((enum pkgima_ima_hook)i));
+				 pkgima_use_word((enum pkgima_use)i));
 }
 
 static void print_prediction(const struct pkgima_prediction *prediction)
 {
 	cleanup_free char *path = cli_printable(prediction->path);
-	char hooks[256], line[32] = "";
+	char uses[256], line[32] = "";
 
-	hooks_text(prediction->denied ? prediction->denied : prediction->undecided, hooks, sizeof(hooks));
+	uses_text(prediction->denied ? prediction->denied : prediction->undecided, uses, sizeof(uses));
 	if (prediction->rule && !prediction->rule->origin)
 		snprintf(line, sizeof(line), "line %zu: ", prediction->rule->line);
 	else if (prediction->rule)
 		snprintf(line, sizeof(line), "the kernel's own rule: ");
-	printf("%s: %s: %s: %s%s%s%s\n", decision_word(prediction), pkgima_category_word(prediction->category), path, hooks,
-	       *hooks ? ": " : "", line, *prediction->reason ? prediction->reason : RELOCATES);
+	printf("%s: %s: %s: %s%s%s%s\n", decision_word(prediction), pkgima_category_word(prediction->category), path, uses,
+	       *uses ? ": " : "", line, *prediction->reason ? prediction->reason : RELOCATES);
 	if (prediction->relocates_text && *prediction->reason)
 		printf("relocates-text: %s: %s: %s\n", pkgima_category_word(prediction->category), path, RELOCATES);
 }
 
-static struct json_object *json_hooks(uint32_t hooks)
+static struct json_object *json_uses(uint32_t uses)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (int i = 0; i < PKGIMA_IMA_HOOK_COUNT; i++)
-		if (hooks & 1U << i)
-			json_object_array_add(list, json_object_new_string(pkgima_ima_hook_word((enum pkgima_ima_hook)i)));
+	for (int i = 0; i < PKGIMA_USE_COUNT; i++)
+		if (uses & 1U << i)
+			json_object_array_add(list, json_object_new_string(pkgima_use_word((enum pkgima_use)i)));
 	return list;
 }
 
@@ -236,8 +236,8 @@ static struct json_object *json_prediction(const struct pkgima_prediction *predi
 	json_object_object_add(item, "path", cli_json_name(prediction->path));
 	json_object_object_add(item, "category", json_object_new_string(pkgima_category_word(prediction->category)));
 	json_object_object_add(item, "verdict", json_object_new_string(decision_word(prediction)));
-	json_object_object_add(item, "denied", json_hooks(prediction->denied));
-	json_object_object_add(item, "undecided", json_hooks(prediction->undecided));
+	json_object_object_add(item, "denied", json_uses(prediction->denied));
+	json_object_object_add(item, "undecided", json_uses(prediction->undecided));
 	json_object_object_add(item, "line", rule && !rule->origin ? json_object_new_int64((int64_t)rule->line) : NULL);
 	json_object_object_add(item, "relocates_text", json_object_new_boolean(prediction->relocates_text));
 	json_object_object_add(item, "reason", *prediction->reason ? json_object_new_string(prediction->reason) : NULL);

@@ -372,7 +372,7 @@ static void check_whole(const struct lint *lint)
 			files = rule;
 	}
 	if (first && first->hook != PKGIMA_IMA_HOOK_POLICY_CHECK)
-		tell(lint, PKGIMA_LINT_NOTE, first, "the first rule is not about POLICY_CHECK: one that cannot be shadowed");
+		tell(lint, PKGIMA_LINT_NOTE, first, "the first rule is not about POLICY_CHECK, where no other can shadow it");
 	if (!measures)
 		tell(lint, PKGIMA_LINT_NOTE, NULL, "nothing is measured: loading it ends what ima_policy=tcb asked for");
 	if (files)

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 
 #include <linux/magic.h>
 
@@ -24,13 +23,12 @@ struct ext4_uuid_head { uint32_t length, flags; };
 struct ext4_uuid { struct ext4_uuid_head head; uint8_t uuid[16]; };
 #define IOC_EXT4_UUID _IOR('f', 44, struct ext4_uuid_head)
 
-/* A line of mountinfo: "… MAJOR:MINOR … - TYPE SOURCE OPTIONS". */
-static bool take_line(char *line, dev_t device, struct pkgima_places_item *item)
+/* A line of mountinfo: "MOUNT … - TYPE SOURCE OPTIONS". */
+static bool take_line(char *line, uint64_t mount, struct pkgima_places_item *item)
 {
-	unsigned int major, minor;
 	char *type = strstr(line, " - "), *dot;
 
-	if (!type || sscanf(line, "%*u %*u %u:%u", &major, &minor) != 2 || makedev(major, minor) != device)
+	if (!type || strtoull(line, NULL, 10) != mount)
 		return false;
 	type += 3;
 	type[strcspn(type, " \n")] = '\0';
@@ -43,15 +41,18 @@ static bool take_line(char *line, dev_t device, struct pkgima_places_item *item)
 	return true;
 }
 
-static void find_name(struct pkgima_places_item *item)
+/* By the mount: on overlayfs, btrfs and others a file's device is none that mountinfo knows. */
+static void find_name(struct pkgima_places_item *item, int fd)
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	struct statx stx = { .stx_mask = 0 };
 	char *line = NULL;
 	size_t capacity = 0;
 	bool found = false;
 
-	while (mounts && !found && getline(&line, &capacity, mounts) > 0)
-		found = take_line(line, item->device, item);
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) == 0 && stx.stx_mask & STATX_MNT_ID)
+		while (mounts && !found && getline(&line, &capacity, mounts) > 0)
+			found = take_line(line, stx.stx_mnt_id, item);
 	free(line);
 	if (mounts)
 		fclose(mounts);
@@ -127,7 +128,7 @@ static struct pkgima_places_item *make_item(int fd, dev_t device)
 	item->device = device;
 	if (fstatfs(fd, &fs) == 0)
 		item->place.fsmagic = (uint32_t)fs.f_type;
-	find_name(item);
+	find_name(item, fd);
 	find_uuid(item, fd);
 	return item;
 }

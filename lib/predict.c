@@ -22,6 +22,12 @@
 #define PORTION 4096
 #define INTERPRETERS_MAX 256
 
+/* A file is asked for in a few ways, by users that rules tell apart. */
+#define PASSED_MAX 32
+
+/* No use of the file itself: nothing is noted. */
+#define NOTHING PKGIMA_USE_COUNT
+
 struct file {
 	char *path;
 	struct stat stat;
@@ -58,31 +64,39 @@ struct look {
 	bool has_facts;
 	struct pkgima_ima_facts facts;
 	bool appraised;                /* in some way */
+	/* Uses that pass, and what rules have asked of the file altogether. */
+	struct passed { enum pkgima_use use; struct pkgima_ima_demand demand; } passed[PASSED_MAX];
+	size_t passed_count;
+	uint32_t lasting;
+	const struct pkgima_ima_rule *strict; /* that wants a signature */
 	struct pkgima_prediction prediction;
 	char reason[512];
 };
 
 /* What the kernel reads by itself, by the place where it is. */
-static const struct { const char *pattern; enum pkgima_ima_hook hook; } loaded[] = {
-	{ "/lib/modules/*.ko", PKGIMA_IMA_HOOK_MODULE_CHECK },
-	{ "/usr/lib/modules/*.ko", PKGIMA_IMA_HOOK_MODULE_CHECK },
-	{ "/lib/modules/*.ko.[gxz]*", PKGIMA_IMA_HOOK_MODULE_CHECK },
-	{ "/usr/lib/modules/*.ko.[gxz]*", PKGIMA_IMA_HOOK_MODULE_CHECK },
-	{ "/lib/firmware/*", PKGIMA_IMA_HOOK_FIRMWARE_CHECK },
-	{ "/usr/lib/firmware/*", PKGIMA_IMA_HOOK_FIRMWARE_CHECK },
-	{ "/boot/vmlinu[xz]*", PKGIMA_IMA_HOOK_KEXEC_KERNEL_CHECK },
-	{ "/boot/initr*", PKGIMA_IMA_HOOK_KEXEC_INITRAMFS_CHECK },
-	{ "/etc/ima-init/policy", PKGIMA_IMA_HOOK_POLICY_CHECK },
-	{ "/etc/ima/ima-policy", PKGIMA_IMA_HOOK_POLICY_CHECK },
-	{ "/usr/share/ima-init/policies/*", PKGIMA_IMA_HOOK_POLICY_CHECK },
+static const struct { const char *pattern; enum pkgima_ima_hook hook; enum pkgima_use use; } loaded[] = {
+	{ "/lib/modules/*.ko", PKGIMA_IMA_HOOK_MODULE_CHECK, PKGIMA_USE_MODULE },
+	{ "/usr/lib/modules/*.ko", PKGIMA_IMA_HOOK_MODULE_CHECK, PKGIMA_USE_MODULE },
+	{ "/lib/modules/*.ko.[gxz]*", PKGIMA_IMA_HOOK_MODULE_CHECK, PKGIMA_USE_MODULE },
+	{ "/usr/lib/modules/*.ko.[gxz]*", PKGIMA_IMA_HOOK_MODULE_CHECK, PKGIMA_USE_MODULE },
+	{ "/lib/firmware/*", PKGIMA_IMA_HOOK_FIRMWARE_CHECK, PKGIMA_USE_FIRMWARE },
+	{ "/usr/lib/firmware/*", PKGIMA_IMA_HOOK_FIRMWARE_CHECK, PKGIMA_USE_FIRMWARE },
+	{ "/boot/vmlinu[xz]*", PKGIMA_IMA_HOOK_KEXEC_KERNEL_CHECK, PKGIMA_USE_KEXEC },
+	{ "/boot/initr*", PKGIMA_IMA_HOOK_KEXEC_INITRAMFS_CHECK, PKGIMA_USE_INITRAMFS },
+	{ "/etc/ima-init/policy", PKGIMA_IMA_HOOK_POLICY_CHECK, PKGIMA_USE_POLICY },
+	{ "/etc/ima/ima-policy", PKGIMA_IMA_HOOK_POLICY_CHECK, PKGIMA_USE_POLICY },
+	{ "/usr/share/ima-init/policies/*", PKGIMA_IMA_HOOK_POLICY_CHECK, PKGIMA_USE_POLICY },
 };
 
-static enum pkgima_ima_hook loading_hook(const char *path)
+const char *pkgima_use_word(enum pkgima_use use)
 {
-	for (size_t i = 0; i < sizeof(loaded) / sizeof(loaded[0]); i++)
-		if (fnmatch(loaded[i].pattern, path, 0) == 0)
-			return loaded[i].hook;
-	return PKGIMA_IMA_HOOK_NONE;
+	static const char *const words[] = {
+#define X(name, word) word,
+		PKGIMA_USES(X)
+#undef X
+	};
+
+	return words[use];
 }
 
 static bool is_compressed(const char *path)
@@ -110,24 +124,57 @@ static bool need_facts(struct look *look)
 }
 
 /* The worse one goes first; what is said first stays. */
-static void note(struct look *look, enum pkgima_ima_hook hook, enum pkgima_ima_decision decision,
+static void note(struct look *look, enum pkgima_use use, enum pkgima_ima_decision decision,
 		 const struct pkgima_ima_rule *rule, const char *reason, const char *whose)
 {
 	struct pkgima_prediction *prediction = &look->prediction;
 	bool first = decision == PKGIMA_IMA_DENIED ? !prediction->denied : !prediction->denied && !prediction->undecided;
 
 	if (decision == PKGIMA_IMA_DENIED)
-		prediction->denied |= 1U << hook;
+		prediction->denied |= 1U << use;
 	else
-		prediction->undecided |= 1U << hook;
+		prediction->undecided |= 1U << use;
 	if (!first || prediction->failed)
 		return;
 	prediction->rule = rule;
 	snprintf(look->reason, sizeof(look->reason), "%s%s%s", whose ? whose : "", whose ? ": " : "", reason);
 }
 
+static void keep_passed(struct look *look, enum pkgima_use use, const struct pkgima_ima_demand *demand)
+{
+	look->lasting |= demand->flags;
+	if (demand->flags & PKGIMA_IMA_SIGNATURE && !look->strict)
+		look->strict = demand->rule;
+	if (use != NOTHING && look->passed_count < PASSED_MAX)
+		look->passed[look->passed_count++] = (struct passed){ .use = use, .demand = *demand };
+}
+
+/*
+ * The kernel keeps with a file what any rule has asked of it, and asks it from then on each time that it appraises the
+ * file. So what passes by itself may be denied, depending on what was done before.
+ */
+static void look_at_order(struct look *look)
+{
+	const struct pkgima_ima_kernel *kernel = &look->run->predict->kernel;
+	char reason[128];
+
+	for (size_t i = 0; i < look->passed_count; i++) {
+		struct pkgima_ima_demand demand = look->passed[i].demand;
+		const uint32_t use = 1U << look->passed[i].use;
+		const char *ignored;
+
+		demand.flags |= look->lasting;
+		if (look->prediction.denied & use || look->prediction.undecided & use ||
+		    pkgima_ima_decide(&look->facts, kernel, &demand, &ignored) == PKGIMA_IMA_PASSES)
+			continue;
+		snprintf(reason, sizeof(reason), "denied once the kernel has met it under %s %zu, which it remembers",
+			 look->strict && look->strict->origin ? "its own rule" : "line", look->strict ? look->strict->line : 0);
+		note(look, look->passed[i].use, PKGIMA_IMA_UNDECIDED, demand.rule, reason, NULL);
+	}
+}
+
 /* One access by one user: the decision, with rule and reason. Several possible demands that do not agree leave it open. */
-static enum pkgima_ima_decision decide(struct look *look, const struct pkgima_ima_access *access,
+static enum pkgima_ima_decision decide(struct look *look, enum pkgima_use use, const struct pkgima_ima_access *access,
 				       const struct pkgima_ima_rule **ret_rule, const char **ret_reason)
 {
 	struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX];
@@ -150,6 +197,7 @@ static enum pkgima_ima_decision decide(struct look *look, const struct pkgima_im
 			if (!need_facts(look))
 				return PKGIMA_IMA_PASSES;
 			one = pkgima_ima_decide(&look->facts, &predict->kernel, &demands[i], &reason);
+			keep_passed(look, one == PKGIMA_IMA_PASSES ? use : NOTHING, &demands[i]);
 		}
 		if (one != PKGIMA_IMA_PASSES && !*ret_reason) {
 			*ret_rule = demands[i].rule;
@@ -167,11 +215,14 @@ static enum pkgima_ima_decision decide(struct look *look, const struct pkgima_im
 	return all;
 }
 
-/* As decide(), for all users and groups that may do it; what is found is noted. Those of root alone with @only_root. */
-static enum pkgima_ima_decision try_all(struct look *look, enum pkgima_ima_hook hook, int mask, bool only_root, bool quiet)
+/* As decide(), for all users and groups that may do it; what is found is noted, unless @use is NOTHING. */
+static enum pkgima_ima_decision try_all(struct look *look, enum pkgima_use use, enum pkgima_ima_hook hook, int mask)
 {
 	const struct pkgima_subjects *subjects = &look->run->subjects;
 	enum pkgima_ima_decision worst = PKGIMA_IMA_PASSES;
+
+	/* Only root has the kernel load something. */
+	bool only_root = use >= PKGIMA_USE_MODULE && use != NOTHING;
 
 	for (size_t i = 0; i < (only_root ? 1 : subjects->count); i++) {
 		struct pkgima_ima_access access = {
@@ -188,26 +239,33 @@ static enum pkgima_ima_decision try_all(struct look *look, enum pkgima_ima_hook 
 		const char *reason;
 		char whose[64];
 
-		one = decide(look, &access, &rule, &reason);
+		one = decide(look, use, &access, &rule, &reason);
 		if (one == PKGIMA_IMA_PASSES)
 			continue;
 		snprintf(whose, sizeof(whose), "for user %u, group %u", access.uid, access.gid);
-		if (!quiet)
-			note(look, hook, one, rule, reason, i ? whose : NULL);
+		if (use != NOTHING)
+			note(look, use, one, rule, reason, i ? whose : NULL);
 		if (worst != PKGIMA_IMA_DENIED)
 			worst = one;
 	}
 	return worst;
 }
 
-/* Can this file be executed as an interpreter: opened so, and then executed? */
-static enum pkgima_ima_decision try_interpreter(struct look *look)
+static enum pkgima_ima_decision worse(enum pkgima_ima_decision left, enum pkgima_ima_decision right)
 {
-	enum pkgima_ima_decision opened, executed;
+	return left == PKGIMA_IMA_DENIED || right == PKGIMA_IMA_PASSES ? left : right;
+}
 
-	opened = try_all(look, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_EXEC, false, true);
-	executed = try_all(look, PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_EXEC, false, true);
-	return opened == PKGIMA_IMA_DENIED || executed == PKGIMA_IMA_PASSES ? opened : executed;
+/* Can this file be executed as an interpreter, or mapped as a loader, which is opened in the same way? */
+static enum pkgima_ima_decision try_interpreter(struct look *look, bool is_loader)
+{
+	enum pkgima_ima_decision all;
+
+	all = try_all(look, NOTHING, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_EXEC);
+	if (!is_loader)
+		all = worse(all, try_all(look, NOTHING, PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_EXEC));
+	all = worse(all, try_all(look, NOTHING, PKGIMA_IMA_HOOK_MMAP_CHECK, PKGIMA_IMA_EXEC));
+	return worse(all, try_all(look, NOTHING, PKGIMA_IMA_HOOK_MMAP_CHECK_REQPROT, PKGIMA_IMA_EXEC));
 }
 
 static bool find_interpreter(struct run *run, const char *path, enum pkgima_ima_decision *ret_decision)
@@ -236,44 +294,87 @@ static void keep_interpreter(struct run *run, const char *path, enum pkgima_ima_
 	pthread_mutex_unlock(&run->lock);
 }
 
-/* A script is executed by its interpreter, which is asked for in turn. One that is not there denies nothing. */
-static void look_at_interpreter(struct look *look)
+/*
+ * What is executed comes with another file, which is asked for in turn. That one's own interpreter is not, and one that is
+ * not there denies nothing.
+ */
+static void look_at_interpreter(struct look *look, const char *path, bool is_loader)
 {
-	char path[PKGIMA_SCRIPT_LINE_MAX], safe[300], reason[400];
 	enum pkgima_ima_decision decision = PKGIMA_IMA_PASSES;
+	const char *what = is_loader ? "loader" : "interpreter";
 	cleanup_close int fd = -1;
+	char safe[300], reason[400];
 	struct stat st;
 
-	if (look->prediction.denied || !pkgima_script_interpreter(look->fd, path))
-		return;
 	if (!find_interpreter(look->run, path, &decision)) {
 		struct look other = { .run = look->run, .appraiser = look->appraiser, .path = path, .stat = &st };
 
 		other.fd = fd = pkgima_beneath_open_followed(look->run->predict->root_fd, path, &st);
 		other.place = fd < 0 ? NULL : pkgima_places_find(&look->run->places, fd, &st);
 		if (other.place)
-			decision = try_interpreter(&other);
+			decision = try_interpreter(&other, is_loader);
 		keep_interpreter(look->run, path, decision);
 	}
 	if (decision == PKGIMA_IMA_PASSES)
 		return;
-	snprintf(reason, sizeof(reason), decision == PKGIMA_IMA_DENIED ? "its interpreter %s would be denied" :
-		 "whether its interpreter %s would be denied is not known", pkgima_printable_into(path, safe, sizeof(safe)));
-	note(look, PKGIMA_IMA_HOOK_BPRM_CHECK, decision, NULL, reason, NULL);
+	pkgima_printable_into(path, safe, sizeof(safe));
+	if (decision == PKGIMA_IMA_DENIED)
+		snprintf(reason, sizeof(reason), "its %s %s would be denied", what, safe);
+	else
+		snprintf(reason, sizeof(reason), "whether its %s %s would be denied is not known", what, safe);
+	note(look, PKGIMA_USE_EXECUTE, decision, NULL, reason, NULL);
 }
 
-static void try_loading(struct look *look, enum pkgima_ima_hook hook)
+static void try_mapping(struct look *look, enum pkgima_use use)
+{
+	try_all(look, use, PKGIMA_IMA_HOOK_MMAP_CHECK, PKGIMA_IMA_EXEC);
+	try_all(look, use, PKGIMA_IMA_HOOK_MMAP_CHECK_REQPROT, PKGIMA_IMA_EXEC);
+}
+
+/* @elf: NULL where it is none that could be mapped. */
+static void try_executing(struct look *look, const struct pkgima_elf *elf)
+{
+	char interpreter[PKGIMA_SCRIPT_LINE_MAX];
+	const uint32_t execute = 1U << PKGIMA_USE_EXECUTE;
+
+	try_all(look, PKGIMA_USE_EXECUTE, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_EXEC);
+	try_all(look, PKGIMA_USE_EXECUTE, PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_EXEC);
+	try_all(look, PKGIMA_USE_EXECUTE, PKGIMA_IMA_HOOK_CREDS_CHECK, PKGIMA_IMA_EXEC);
+	if (elf)
+		try_mapping(look, PKGIMA_USE_EXECUTE);
+	if (look->prediction.denied & execute)
+		return;
+	if (elf && *elf->interpreter)
+		look_at_interpreter(look, elf->interpreter, true);
+	else if (!elf && pkgima_script_interpreter(look->fd, interpreter))
+		look_at_interpreter(look, interpreter, false);
+}
+
+/* Would it be appraised when it is mapped? Then its mprotect(2) is denied. */
+static void try_library(struct look *look, const struct pkgima_elf *elf)
+{
+	bool was = look->appraised;
+
+	look->appraised = false;
+	try_mapping(look, PKGIMA_USE_MAP);
+	look->prediction.relocates_text = look->appraised && elf->relocates_text;
+	look->appraised = look->appraised || was;
+	try_all(look, PKGIMA_USE_MAP, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_READ);
+}
+
+static void try_loading(struct look *look, enum pkgima_use use, enum pkgima_ima_hook hook)
 {
 	struct run *run = look->run;
-	bool compressed = hook == PKGIMA_IMA_HOOK_MODULE_CHECK && is_compressed(look->path), was = look->appraised;
+	bool was = look->appraised;
 
-	if (!compressed) {
-		try_all(look, hook, PKGIMA_IMA_READ, true, false);
+	if (use != PKGIMA_USE_MODULE || !is_compressed(look->path)) {
+		try_all(look, use, hook, PKGIMA_IMA_READ);
+		try_all(look, use, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_READ);
 		return;
 	}
 	/* Whatever they carry: most are loaded from memory, where the kernel's own module signatures decide. */
 	look->appraised = false;
-	try_all(look, hook, PKGIMA_IMA_READ, true, true);
+	try_all(look, NOTHING, hook, PKGIMA_IMA_READ);
 	if (look->appraised) {
 		pthread_mutex_lock(&run->lock);
 		run->predictions->compressed_modules++;
@@ -282,35 +383,23 @@ static void try_loading(struct look *look, enum pkgima_ima_hook hook)
 	look->appraised = look->appraised || was;
 }
 
-/* Would it be appraised when it is mapped? Then its mprotect(2) is denied. */
-static void try_mapping(struct look *look)
-{
-	struct pkgima_elf elf;
-	bool was = look->appraised;
-
-	if (pkgima_elf_read(look->fd, &elf, NULL, NULL) < 0 || !pkgima_elf_is_mapped(&elf))
-		return;
-	look->appraised = false;
-	try_all(look, PKGIMA_IMA_HOOK_MMAP_CHECK, PKGIMA_IMA_EXEC, false, false);
-	try_all(look, PKGIMA_IMA_HOOK_MMAP_CHECK_REQPROT, PKGIMA_IMA_EXEC, false, false);
-	look->prediction.relocates_text = look->appraised && elf.relocates_text;
-	look->appraised = look->appraised || was;
-}
-
 static void try_everything(struct look *look)
 {
-	enum pkgima_ima_hook hook = loading_hook(look->path);
+	struct pkgima_elf elf;
+	bool is_mapped = pkgima_elf_read(look->fd, &elf, NULL, NULL) == 0 && pkgima_elf_is_mapped(&elf);
 
-	if (look->stat->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) {
-		try_all(look, PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_EXEC, false, false);
-		try_all(look, PKGIMA_IMA_HOOK_CREDS_CHECK, PKGIMA_IMA_EXEC, false, false);
-		try_all(look, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_EXEC, false, false);
-		look_at_interpreter(look);
+	if (look->stat->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
+		try_executing(look, is_mapped ? &elf : NULL);
+	if (is_mapped)
+		try_library(look, &elf);
+	for (size_t i = 0; i < sizeof(loaded) / sizeof(loaded[0]); i++) {
+		if (fnmatch(loaded[i].pattern, look->path, 0) != 0)
+			continue;
+		try_loading(look, loaded[i].use, loaded[i].hook);
+		break;
 	}
-	try_mapping(look);
-	if (hook)
-		try_loading(look, hook);
-	try_all(look, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_READ, false, false);
+	try_all(look, PKGIMA_USE_READ, PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_READ);
+	look_at_order(look);
 }
 
 static int add_prediction(struct pkgima_predictions *predictions, const struct look *look)

@@ -11,8 +11,9 @@
 
 /*
  * Which files of a root would a kernel with this policy deny? Each file is asked for what can be done with it: what has an x
- * bit is executed, ELF objects are mapped, modules, firmware, kernels, initramfs and policies are loaded by their places,
- * and every file is opened to be read. Asked by root, and by users and groups that rules tell apart.
+ * bit is executed, and with it its interpreter or loader; ELF objects are mapped, modules, firmware, kernels, initramfs and
+ * policies are loaded by their places, and every file is opened to be read. Asked by root, and by users and groups that
+ * rules tell apart. Libraries are judged each for itself: what a program needs is not followed.
  *
  * Not decidable, and said so: labels of an LSM, a file system whose UUID is not known, signatures by EVM, for fs-verity and
  * appended ones, compressed modules (which are loaded from memory), hash algorithms that are not handled here.
@@ -28,11 +29,31 @@ struct pkgima_predict {
 	void *context;
 };
 
+/* What is done with a file. */
+#define PKGIMA_USES(X)                        \
+	X(EXECUTE, "execute")                 \
+	X(MAP, "map")                         \
+	X(READ, "read")                       \
+	X(MODULE, "load-module")              \
+	X(FIRMWARE, "load-firmware")          \
+	X(KEXEC, "kexec")                     \
+	X(INITRAMFS, "kexec-initramfs")       \
+	X(POLICY, "load-policy")
+
+enum pkgima_use {
+#define X(name, word) PKGIMA_USE_##name,
+	PKGIMA_USES(X)
+#undef X
+	PKGIMA_USE_COUNT
+};
+
+const char *pkgima_use_word(enum pkgima_use use);
+
 /* One file that would be denied, or may be, or deserves a word. */
 struct pkgima_prediction {
 	char *path;                    /* raw, owned */
 	enum pkgima_category category;
-	uint32_t denied, undecided;    /* bits by enum pkgima_ima_hook: what would be done with it */
+	uint32_t denied, undecided;    /* bits by enum pkgima_use */
 	const struct pkgima_ima_rule *rule; /* that appraises it there; NULL: none does */
 	bool relocates_text;           /* denied mprotect(2): the loader cannot relocate it, signed or not */
 	bool failed;                   /* it could not be looked at */
