@@ -147,7 +147,7 @@ static void sum_up(struct session *session, const struct pkgima_manager *manager
 	for (size_t i = 0; i < count; i++) {
 		add_sums(&session->sums, &sums[i]);
 		tell_package(session, manager, &packages[i], &sums[i]);
-		if (!*packages[i].name)
+		if (!*packages[i].name || (session->sources.limited && is_empty(&sums[i])))
 			continue;
 		session->packages++;
 		session->unsigned_packages += !packages[i].is_signed;

@@ -262,7 +262,10 @@ static void note_absent(struct portion *portion, const struct task *task, const 
 	const struct pkgima_apply *apply = portion->apply;
 	bool expected = apply->task == PKGIMA_TASK_AUDIT || apply->task == PKGIMA_TASK_REPAIR;
 
-	if (expected && !apply->is_wanted && task->entry->type == PKGIMA_ENTRY_FILE && !is_only_listed(task->entry) &&
+	/* None of those that are wanted: they were seen. */
+	if (apply->is_wanted)
+		return;
+	if (expected && task->entry->type == PKGIMA_ENTRY_FILE && !is_only_listed(task->entry) &&
 	    !(apply->manager->is_excluded && apply->manager->is_excluded(apply->database, task->entry->path))) {
 		report(portion, task->package, path, PKGIMA_VERDICT_MISSING_FILE, false, "the file is not there");
 		return;

@@ -12,7 +12,7 @@
 
 #include "beneath.h"
 #include "cleanup.h"
-#include "elf.h"
+#include "elf_object.h"
 #include "entry.h"
 #include "script.h"
 #include "walk.h"

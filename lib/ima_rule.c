@@ -444,7 +444,7 @@ static int take_word(struct parsing *parsing, char *text)
 		/* A word that stands alone has no operator; a value is never empty. */
 		if (operator ? !strchr(word->operators, operator) || !text[length + 1] : *word->operators)
 			break;
-		return take(parsing, word, operator, operator ? text + length + 1 : NULL);
+		return take(parsing, word, operator, text + length + (operator ? 1 : 0));
 	}
 	return refuse_value(parsing, "no kernel knows the word", text);
 }

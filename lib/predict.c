@@ -10,7 +10,7 @@
 
 #include "beneath.h"
 #include "cleanup.h"
-#include "elf.h"
+#include "elf_object.h"
 #include "escape.h"
 #include "parallel.h"
 #include "place.h"

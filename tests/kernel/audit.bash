@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2154 # variables of bats
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of bats, and for it
 # For audit.bats: a root in which the same files stand in all states, on three file systems; and what is tried there.
 # Everything is below /lib/modules, where modules are looked for: S is on ext4, tmpfs and ovl are what their names say.
 

@@ -48,3 +48,11 @@ replay() { # NAME
 @test "rpm" {
 	replay rpm
 }
+
+@test "ima_policy" {
+	replay ima_policy
+}
+
+@test "elf" {
+	replay elf
+}

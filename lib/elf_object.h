@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef PKGIMA_ELF_H
-#define PKGIMA_ELF_H
+#ifndef PKGIMA_ELF_OBJECT_H
+#define PKGIMA_ELF_OBJECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elf.h"
+#include "elf_object.h"
 
 #include <elf.h>
 #include <errno.h>
