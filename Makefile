@@ -205,6 +205,7 @@ fuzz:
 bench: all
 	$(TEST_ENV) tests/bench/deb
 	$(TEST_ENV) tests/bench/rpm
+	$(TEST_ENV) tests/bench/audit
 
 .PHONY: demo
 demo:
