@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../lib/apply.h"
 #include "../lib/beneath.h"
 #include "../lib/ima_lint.h"
 #include "../lib/io.h"
@@ -181,6 +182,79 @@ static void tell_lint(void *context, enum pkgima_lint_kind kind, const struct pk
 	}
 }
 
+/* Whose are the files that are told of? */
+struct owners {
+	struct pkgima_predictions *predictions;
+	struct pkgima_file_set files;  /* by index in the predictions */
+};
+
+static bool is_told(void *context, const struct stat *st)
+{
+	return pkgima_file_set_find(&((struct owners *)context)->files, st) != NULL;
+}
+
+static void take_owner(void *context, const struct pkgima_look *look)
+{
+	const struct owners *owners = context;
+	const struct pkgima_file_item *item = pkgima_file_set_find(&owners->files, look->stat);
+	struct pkgima_prediction *prediction;
+
+	if (!item)
+		return;
+	prediction = &owners->predictions->list[strtoul(item->path, NULL, 10)];
+	if (!prediction->package)
+		prediction->package = strdup(look->package->name);
+}
+
+static void ignore_finding(void *context, const struct pkgima_finding *finding)
+{
+	(void)context;
+	(void)finding;
+}
+
+static void ask_managers(struct session *session, struct owners *owners)
+{
+	cleanup_managers struct cli_managers managers;
+	struct pkgima_apply job = {
+		.task = PKGIMA_TASK_LOOK,
+		.root_fd = session->audit->root_fd,
+		.config = &session->audit->config,
+		.report = ignore_finding,
+		.is_wanted = is_told,
+		.look = take_owner,
+		.context = owners,
+	};
+
+	/* What cannot be read is said. */
+	cli_managers_open(session->audit->command, job.root_fd, true, &managers);
+	for (size_t i = 0; i < CLI_SOURCES; i++) {
+		const struct cli_source *source = &managers.sources[i];
+		struct pkgima_apply_counts counts;
+		struct pkgima_error error;
+
+		job.manager = source->manager;
+		job.database = source->database;
+		if (job.database && pkgima_audit_packages(&job, source->packages, source->count, NULL, &counts, &error) < 0)
+			cli_message(session->audit->command, "%s", error.text);
+	}
+}
+
+static void find_owners(struct session *session, struct pkgima_predictions *predictions)
+{
+	struct owners owners = { .predictions = predictions };
+	char number[24];
+
+	for (size_t i = 0; i < predictions->count; i++) {
+		struct stat st = { .st_dev = predictions->list[i].device, .st_ino = predictions->list[i].inode };
+
+		snprintf(number, sizeof(number), "%zu", i);
+		pkgima_file_set_add(&owners.files, &st, number);
+	}
+	if (predictions->count)
+		ask_managers(session, &owners);
+	pkgima_file_set_free(&owners.files);
+}
+
 static const char *decision_word(const struct pkgima_prediction *prediction)
 {
 	if (prediction->failed)
@@ -205,6 +279,7 @@ static void uses_text(uint32_t uses, char *text, size_t capacity)
 static void print_prediction(const struct pkgima_prediction *prediction)
 {
 	cleanup_free char *path = cli_printable(prediction->path);
+	cleanup_free char *package = prediction->package ? cli_printable(prediction->package) : NULL;
 	char uses[256], line[32] = "";
 
 	uses_text(prediction->denied ? prediction->denied : prediction->undecided, uses, sizeof(uses));
@@ -212,8 +287,9 @@ static void print_prediction(const struct pkgima_prediction *prediction)
 		snprintf(line, sizeof(line), "line %zu: ", prediction->rule->line);
 	else if (prediction->rule)
 		snprintf(line, sizeof(line), "the kernel's own rule: ");
-	printf("%s: %s: %s: %s%s%s%s\n", decision_word(prediction), pkgima_category_word(prediction->category), path, uses,
-	       *uses ? ": " : "", line, *prediction->reason ? prediction->reason : RELOCATES);
+	printf("%s: %s: %s: %s%s%s%s (%s)\n", decision_word(prediction), pkgima_category_word(prediction->category), path, uses,
+	       *uses ? ": " : "", line, *prediction->reason ? prediction->reason : RELOCATES,
+	       package ? package : "no package");
 	if (prediction->relocates_text && *prediction->reason)
 		printf("relocates-text: %s: %s: %s\n", pkgima_category_word(prediction->category), path, RELOCATES);
 }
@@ -234,6 +310,7 @@ static struct json_object *json_prediction(const struct pkgima_prediction *predi
 	const struct pkgima_ima_rule *rule = prediction->rule;
 
 	json_object_object_add(item, "path", cli_json_name(prediction->path));
+	json_object_object_add(item, "package", prediction->package ? cli_json_name(prediction->package) : NULL);
 	json_object_object_add(item, "category", json_object_new_string(pkgima_category_word(prediction->category)));
 	json_object_object_add(item, "verdict", json_object_new_string(decision_word(prediction)));
 	json_object_object_add(item, "denied", json_uses(prediction->denied));
@@ -307,6 +384,7 @@ static int predict(struct session *session, const struct pkgima_trust *trust)
 		json_object_put(session->lint);
 		return CLI_FAILED;
 	}
+	find_owners(session, &predictions);
 	if (predictions.denied || predictions.undecided)
 		status = CLI_VERDICT;
 	if (predictions.failed)

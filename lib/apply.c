@@ -133,7 +133,7 @@ static void write_value(struct portion *portion, const struct task *task, const 
 
 static void look_at(struct portion *portion, const struct task *task, const char *path, int fd, const struct stat *st)
 {
-	struct pkgima_look look = { .package = task->package->package, .path = path, .entry = task->entry };
+	struct pkgima_look look = { .package = task->package->package, .path = path, .entry = task->entry, .stat = st };
 	uint8_t buffer[PKGIMA_SIGNATURE_MAX];
 	int r;
 

@@ -41,6 +41,7 @@ struct pkgima_look {
 	const struct pkgima_installed *package; /* of the list that was given */
 	const char *path;              /* raw; where the file really is */
 	const struct pkgima_entry *entry;
+	const struct stat *stat;
 	struct pkgima_value value;     /* of its security.ima; no bytes: it has none */
 	bool selected;                 /* the settings want a signature on it */
 };

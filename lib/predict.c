@@ -417,6 +417,8 @@ static int add_prediction(struct pkgima_predictions *predictions, const struct l
 	}
 	prediction = &predictions->list[predictions->count];
 	*prediction = look->prediction;
+	prediction->device = look->stat->st_dev;
+	prediction->inode = look->stat->st_ino;
 	prediction->path = strdup(look->path);
 	prediction->reason = strdup(look->reason);
 	predictions->count++;
@@ -579,6 +581,7 @@ void pkgima_predictions_free(struct pkgima_predictions *predictions)
 	for (size_t i = 0; i < predictions->count; i++) {
 		free(predictions->list[i].path);
 		free(predictions->list[i].reason);
+		free(predictions->list[i].package);
 	}
 	free(predictions->list);
 	memset(predictions, 0, sizeof(*predictions));

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "appraise.h"
 #include "critical.h"
@@ -52,6 +53,9 @@ const char *pkgima_use_word(enum pkgima_use use);
 /* One file that would be denied, or may be, or deserves a word. */
 struct pkgima_prediction {
 	char *path;                    /* raw, owned */
+	dev_t device;
+	ino_t inode;
+	char *package;                 /* for the caller, who finds it out; owned */
 	enum pkgima_category category;
 	uint32_t denied, undecided;    /* bits by enum pkgima_use */
 	const struct pkgima_ima_rule *rule; /* that appraises it there; NULL: none does */

@@ -335,20 +335,20 @@ exec_policy()
 	echo "$output"
 	[[ $output != *hole* ]]
 	[[ $output == *"policy: note: nothing is measured"* ]]
-	diff <(grep '^denied' <<<"$output" | cut -d ' ' -f 2- | sed 's/ line [0-9]*:.*//') - <<-END
-		init: /sbin/init: execute, map:
-		shell: /bin/sh: execute, map:
-		loader: $libc: execute, map:
-		loader: $loader: execute, map:
-		login: /bin/login: execute, map:
-		package manager: /usr/bin/dpkg: execute, map:
-		package manager: /var/lib/dpkg/info/one.postinst: execute: its interpreter /bin/sh would be denied
-		kernel: /boot/initrd.img-1: kexec-initramfs:
-		kernel: /lib/modules/1/a.ko: load-module:
-		rest: /etc/cron.daily/one: execute: its interpreter /bin/sh would be denied
-		rest: /opt/unsigned: execute, map:
-		rest: /usr/bin/elf: execute: its loader $loader would be denied
-		rest: /usr/bin/one: execute: its interpreter /bin/sh would be denied
+	diff <(grep '^denied' <<<"$output" | cut -d ' ' -f 2- | sed 's/ line [0-9]*:.*(/ (/') - <<-END
+		init: /sbin/init: execute, map: (no package)
+		shell: /bin/sh: execute, map: (no package)
+		loader: $libc: execute, map: (no package)
+		loader: $loader: execute, map: (no package)
+		login: /bin/login: execute, map: (no package)
+		package manager: /usr/bin/dpkg: execute, map: (no package)
+		package manager: /var/lib/dpkg/info/one.postinst: execute: its interpreter /bin/sh would be denied (one)
+		kernel: /boot/initrd.img-1: kexec-initramfs: (no package)
+		kernel: /lib/modules/1/a.ko: load-module: (no package)
+		rest: /etc/cron.daily/one: execute: its interpreter /bin/sh would be denied (one)
+		rest: /opt/unsigned: execute, map: (no package)
+		rest: /usr/bin/elf: execute: its loader $loader would be denied (one)
+		rest: /usr/bin/one: execute: its interpreter /bin/sh would be denied (one)
 	END
 	[[ $output == *"line 2: it has no signature"* ]]
 	[[ $output == *"undecided: kernel: 1 compressed modules"* ]]
