@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <stdlib.h>
+#include <string.h>
 
 #include "../lib/apply.h"
 #include "audit.h"
+
+/* As it is kept until a document is printed: there may be as many as files. */
+struct finding {
+	const char *package;           /* the sources' */
+	char *path, *reason;           /* owned; no path: the whole package */
+	enum pkgima_verdict verdict;
+	bool failed;
+};
 
 struct session {
 	struct audit *audit;
@@ -10,7 +19,10 @@ struct session {
 	struct audit_sources sources;
 	struct pkgima_sums sums;
 	size_t packages, unsigned_packages;
-	struct json_object *findings, *list;  /* NULL: text is printed */
+	struct json_object *list;      /* NULL: text is printed */
+	struct finding *findings;      /* for the document; owned */
+	size_t finding_count, finding_capacity;
+	bool lost;                     /* there was no memory for one */
 	int status;                    /* the highest so far */
 };
 
@@ -24,11 +36,6 @@ static struct json_object *json_number(size_t number)
 	return json_object_new_int64((int64_t)number);
 }
 
-static struct json_object *json_package(const char *package)
-{
-	return *package ? cli_json_name(package) : NULL;
-}
-
 /* Those of an unsigned package are told by its sum. */
 static bool is_shown(const struct session *session, const struct pkgima_finding *finding)
 {
@@ -36,21 +43,40 @@ static bool is_shown(const struct session *session, const struct pkgima_finding 
 	       !*finding->package || session->sources.limited;
 }
 
+static void keep(struct session *session, const struct pkgima_finding *finding)
+{
+	struct finding *kept;
+
+	if (session->finding_count == session->finding_capacity) {
+		size_t larger = session->finding_capacity ? session->finding_capacity * 2 : 1024;
+		void *list = reallocarray(session->findings, larger, sizeof(*session->findings));
+
+		if (!list) {
+			session->lost = true;
+			return;
+		}
+		session->findings = list;
+		session->finding_capacity = larger;
+	}
+	kept = &session->findings[session->finding_count++];
+	*kept = (struct finding){
+		.package = finding->package,
+		.path = finding->path ? strdup(finding->path) : NULL,
+		.reason = strdup(finding->reason),
+		.verdict = finding->verdict,
+		.failed = finding->failed,
+	};
+	session->lost = session->lost || !kept->reason || (finding->path && !kept->path);
+}
+
 static void report(void *context, const struct pkgima_finding *finding)
 {
 	struct session *session = context;
 	cleanup_free char *package = cli_printable(*finding->package ? finding->package : "-");
 	cleanup_free char *path = finding->path ? cli_printable(finding->path) : NULL;
-	struct json_object *item;
 
-	if (session->findings) {
-		item = json_object_new_object();
-		json_object_object_add(item, "package", json_package(finding->package));
-		json_object_object_add(item, "path", finding->path ? cli_json_name(finding->path) : NULL);
-		json_object_object_add(item, "verdict", finding->failed ? NULL :
-				       json_object_new_string(pkgima_verdict_word(finding->verdict)));
-		json_object_object_add(item, "reason", json_object_new_string(finding->reason));
-		json_object_array_add(session->findings, item);
+	if (session->list) {
+		keep(session, finding);
 		return;
 	}
 	if (!is_shown(session, finding))
@@ -192,16 +218,63 @@ static void print_sums(const struct session *session)
 		printf("%zu files left out by the settings, %zu not on disk\n", sums->left_out, sums->absent);
 }
 
-static int finish_json(struct session *session)
+static int compare_findings(const void *left, const void *right)
 {
-	struct json_object *document = json_object_new_object();
-	int status;
+	const struct finding *l = left, *r = right;
+	int order = strcmp(l->package, r->package);
 
-	json_object_object_add(document, "packages", session->list);
-	json_object_object_add(document, "findings", session->findings);
-	json_object_object_add(document, "sums", json_sums(&session->sums));
-	status = cli_print_json(session->audit->command, document);
-	return status == CLI_OK ? session->status : status;
+	return order || !l->path || !r->path ? order : strcmp(l->path, r->path);
+}
+
+/* One member of the document, and what follows it. */
+static void print_member(const char *name, struct json_object *value, const char *behind)
+{
+	const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	printf("\"%s\": %s%s", name, text ? text : "null", behind);
+	json_object_put(value);
+}
+
+/* One after another: a document of them all would take several times the memory. */
+static void print_finding(const struct finding *finding, const char *before)
+{
+	struct json_object *item = json_object_new_object();
+	const char *text;
+
+	json_object_object_add(item, "package", *finding->package ? cli_json_name(finding->package) : NULL);
+	json_object_object_add(item, "path", finding->path ? cli_json_name(finding->path) : NULL);
+	json_object_object_add(item, "verdict",
+			       finding->failed ? NULL : json_object_new_string(pkgima_verdict_word(finding->verdict)));
+	json_object_object_add(item, "reason", json_object_new_string(finding->reason));
+	text = json_object_to_json_string_ext(item, JSON_C_TO_STRING_NOSLASHESCAPE);
+	printf("%s\n%s", before, text ? text : "null");
+	json_object_put(item);
+}
+
+static void print_document(struct session *session)
+{
+	if (session->lost) {
+		cli_message(session->audit->command, "no memory for all findings: the document is not complete");
+		worsen(session, CLI_FAILED);
+	} else if (session->finding_count) {
+		qsort(session->findings, session->finding_count, sizeof(*session->findings), compare_findings);
+	}
+	printf("{\n");
+	print_member("packages", session->list, ",\n");
+	printf("\"findings\": [");
+	for (size_t i = 0; i < session->finding_count && !session->lost; i++)
+		print_finding(&session->findings[i], i ? "," : "");
+	printf("\n],\n");
+	print_member("sums", json_sums(&session->sums), "\n}\n");
+}
+
+static void free_findings(struct session *session)
+{
+	for (size_t i = 0; i < session->finding_count; i++) {
+		free(session->findings[i].path);
+		free(session->findings[i].reason);
+	}
+	free(session->findings);
 }
 
 static int verdict_status(const struct session *session)
@@ -246,18 +319,17 @@ int audit_files(struct audit *audit)
 	if (!trust)
 		return CLI_FAILED;
 	session.status = audit_sources_open(audit, &session.sources, &any);
-	if (any && audit->json) {
-		session.findings = json_object_new_array();
+	if (any && audit->json)
 		session.list = json_object_new_array();
-	}
 	if (any) {
 		audit_sources(&session, trust);
 		worsen(&session, verdict_status(&session));
 	}
-	audit_sources_close(&session.sources);
 	if (any && audit->json)
-		return finish_json(&session);
-	if (any)
+		print_document(&session);
+	else if (any)
 		print_sums(&session);
+	free_findings(&session);
+	audit_sources_close(&session.sources);
 	return session.status;
 }
