@@ -300,6 +300,7 @@ bench: all
 	$(TEST_ENV) tests/bench/deb
 	$(TEST_ENV) tests/bench/rpm
 	$(TEST_ENV) tests/bench/boot
+	$(TEST_ENV) tests/bench/audit
 
 .PHONY: demo
 demo:

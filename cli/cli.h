@@ -32,8 +32,8 @@ struct cli_command {
 	int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
-extern const struct cli_command cmd_apply, cmd_keygen, cmd_keys, cmd_mkinit, cmd_show, cmd_sign, cmd_status, cmd_strip,
-	cmd_verify;
+extern const struct cli_command cmd_apply, cmd_audit, cmd_keygen, cmd_keys, cmd_mkinit, cmd_show, cmd_sign, cmd_status,
+	cmd_strip, cmd_verify;
 
 /* From now on no core dump and no other process of this user shows what is in memory: private keys. */
 void cli_hide_memory(void);

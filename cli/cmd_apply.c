@@ -4,9 +4,7 @@
 
 #include "../lib/apply.h"
 #include "../lib/beneath.h"
-#include "../lib/dpkg.h"
-#include "../lib/rpmdb.h"
-#include "cli.h"
+#include "managers.h"
 
 struct session {
 	const struct cli_command *command;
@@ -49,24 +47,15 @@ static void complain(void *context, const char *sentence)
 	cli_message(context, "%s", sentence);
 }
 
-/* The packages of one manager. */
-struct source {
-	const struct pkgima_manager *manager;
-	void *database;                /* NULL: there is none */
-	struct pkgima_installed *packages;
-	bool *wanted;                  /* for each */
-	size_t count;
-};
-
 /* Marks the packages that @name means; false where none of them is installed. */
-static bool choose(struct session *session, struct source *source, const char *name)
+static bool choose(struct session *session, struct cli_source *source, bool *wanted, const char *name)
 {
 	cleanup_free char *printable = cli_printable(name);
 	bool found = false;
 
 	for (size_t i = 0; i < source->count; i++)
 		if (source->manager->matches(source->database, name, &source->packages[i]))
-			source->wanted[i] = found = true;
+			wanted[i] = found = true;
 	if (found || !source->manager->is_installed(source->database, name))
 		return found;
 	cli_message(session->command, "%s: unsigned: the installed package has no %s", printable,
@@ -76,14 +65,14 @@ static bool choose(struct session *session, struct source *source, const char *n
 }
 
 /* Moves the packages that are wanted to the front, in their order; how many. */
-static size_t take_wanted(struct source *source)
+static size_t take_wanted(struct cli_source *source, const bool *wanted)
 {
 	size_t chosen = 0;
 
 	for (size_t i = 0; i < source->count; i++) {
 		struct pkgima_installed package = source->packages[i];
 
-		if (!source->wanted[i])
+		if (!wanted[i])
 			continue;
 		source->packages[i] = source->packages[chosen];
 		source->packages[chosen++] = package;
@@ -113,7 +102,8 @@ static void add_counts(struct pkgima_apply_counts *sums, const struct pkgima_app
 	sums->failed += counts->failed;
 }
 
-static void apply_source(struct session *session, struct source *source, const struct pkgima_trust *trust, bool all)
+static void apply_source(struct session *session, const struct cli_source *source, size_t count,
+			 const struct pkgima_trust *trust)
 {
 	struct pkgima_apply job = {
 		.root_fd = session->root_fd,
@@ -130,7 +120,7 @@ static void apply_source(struct session *session, struct source *source, const s
 	int r;
 
 	cli_progress_begin(&session->progress);
-	r = pkgima_apply_packages(&job, source->packages, all ? source->count : take_wanted(source), NULL, &counts, &error);
+	r = pkgima_apply_packages(&job, source->packages, count, NULL, &counts, &error);
 	cli_progress_end(&session->progress);
 	add_counts(&session->counts, &counts);
 	if (r < 0) {
@@ -150,80 +140,64 @@ static void print_counts(const struct pkgima_apply_counts *counts)
 		       counts->edited, counts->absent);
 }
 
-/* @names: none for all packages. */
-static void apply(struct session *session, struct source *sources, size_t count, const struct pkgima_trust *trust,
-		  char **names)
+/* Works on those of @source's packages that @names mean, all where there are none. Sets *@found for each that means one. */
+static void apply_named(struct session *session, struct cli_source *source, const struct pkgima_trust *trust, char **names,
+			bool *found)
 {
-	for (char **name = names; *name; name++) {
-		cleanup_free char *printable = cli_printable(*name);
-		bool found = false;
+	cleanup_free bool *wanted = calloc(source->count + 1, sizeof(*wanted));
 
-		for (size_t i = 0; i < count; i++)
-			if (sources[i].database && choose(session, &sources[i], *name))
-				found = true;
-		if (!found) {
-			cli_message(session->command, "%s: no such package is installed", printable);
-			worsen(session, CLI_FAILED);
-		}
+	if (!wanted) {
+		cli_message(session->command, "no memory for the list of packages");
+		worsen(session, CLI_FAILED);
+		return;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (sources[i].database)
-			apply_source(session, &sources[i], trust, !*names);
+	for (size_t i = 0; names[i]; i++)
+		if (choose(session, source, wanted, names[i]))
+			found[i] = true;
+	apply_source(session, source, *names ? take_wanted(source, wanted) : source->count, trust);
+}
+
+/* @names: none for all packages. */
+static void apply(struct session *session, struct cli_managers *managers, const struct pkgima_trust *trust, char **names,
+		  size_t count)
+{
+	cleanup_free bool *found = calloc(count + 1, sizeof(*found));
+
+	if (!found) {
+		cli_message(session->command, "no memory for the names of packages");
+		session->status = CLI_FAILED;
+		return;
+	}
+	for (size_t i = 0; i < CLI_SOURCES; i++)
+		if (managers->sources[i].database)
+			apply_named(session, &managers->sources[i], trust, names, found);
+	for (size_t i = 0; i < count; i++) {
+		cleanup_free char *printable = cli_printable(names[i]);
+
+		if (found[i])
+			continue;
+		cli_message(session->command, "%s: no such package is installed", printable);
+		worsen(session, CLI_FAILED);
+	}
 	print_counts(&session->counts);
 }
 
-/* A database that cannot be read does not keep the other manager's packages from their signatures. */
-static void list_packages(struct session *session, struct source *source, int r, struct pkgima_error *error)
+static void apply_databases(struct session *session, const struct pkgima_trust *trust, char **names, size_t count)
 {
-	if (r == -ENOENT)
-		return;
-	if (r == 0)
-		r = source->manager->list(source->database, &source->packages, &source->count, error);
-	if (r == 0) {
-		source->wanted = calloc(source->count + 1, sizeof(*source->wanted));
-		if (!source->wanted)
-			r = pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
-	}
-	if (r == 0)
-		return;
-	source->database = NULL;
-	cli_message(session->command, "%s", error->text);
-	worsen(session, CLI_FAILED);
-}
+	cleanup_managers struct cli_managers managers;
 
-static void free_source(struct source *source)
-{
-	pkgima_installed_free(source->packages, source->count);
-	free(source->wanted);
-}
-
-static void apply_databases(struct session *session, const struct pkgima_trust *trust, char **names)
-{
-	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
-	cleanup_rpmdb struct pkgima_rpmdb *rpmdb = NULL;
-	struct source sources[] = { { .manager = &pkgima_manager_dpkg }, { .manager = &pkgima_manager_rpm } };
-	struct pkgima_error error;
-	int r;
-
-	r = pkgima_dpkg_open(session->root_fd, PKGIMA_DPKG_ADMINDIR, &dpkg, &error);
-	sources[0].database = dpkg;
-	list_packages(session, &sources[0], r, &error);
-	r = pkgima_rpmdb_open(session->root_fd, &rpmdb, &error);
-	sources[1].database = rpmdb;
-	list_packages(session, &sources[1], r, &error);
-	if (sources[0].database || sources[1].database) {
-		apply(session, sources, 2, trust, names);
+	session->status = cli_managers_open(session->command, session->root_fd, false, &managers);
+	if (cli_managers_any(&managers)) {
+		apply(session, &managers, trust, names, count);
 	} else if (session->status == CLI_OK) {
 		cli_message(session->command, "there is no database of dpkg or rpm");
 		session->status = CLI_FAILED;
 	}
-	free_source(&sources[0]);
-	free_source(&sources[1]);
 }
 
 /* Opens what is needed beneath @root. @select: as given with --select, or NULL. */
 static int start(const struct cli_command *command, const char *root, const struct cli_certs *certs, const char *select,
-		 char **names)
+		 char **names, size_t count)
 {
 	cleanup_trust struct pkgima_trust *trust = NULL;
 	cleanup_close int root_fd = -1;
@@ -247,7 +221,7 @@ static int start(const struct cli_command *command, const char *root, const stru
 	trust = cli_load_trust(command, root_fd, certs);
 	if (!trust)
 		return CLI_FAILED;
-	apply_databases(&session, trust, names);
+	apply_databases(&session, trust, names, count);
 	return cli_finish(command, session.status);
 }
 
@@ -292,7 +266,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	}
 	if (all == (optind < argc))
 		return cli_usage(command, "either --all or names of packages are needed");
-	return start(command, root, &certs, select, argv + optind);
+	return start(command, root, &certs, select, argv + optind, (size_t)(argc - optind));
 }
 
 const struct cli_command cmd_apply = {

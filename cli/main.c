@@ -5,8 +5,8 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_keygen, &cmd_sign, &cmd_show, &cmd_verify, &cmd_strip, &cmd_apply, &cmd_keys, &cmd_mkinit,
-	&cmd_status,
+	&cmd_keygen, &cmd_sign, &cmd_show, &cmd_verify, &cmd_strip, &cmd_apply, &cmd_audit,
+	&cmd_keys, &cmd_mkinit, &cmd_status,
 };
 
 static void print_usage(FILE *to)

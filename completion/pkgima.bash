@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Completion of pkgima(1) for bash. Needs nothing of the package bash-completion.
 
-_pkgima_commands='keygen sign show verify strip apply keys mkinit status'
+_pkgima_commands='keygen sign show verify strip apply audit keys mkinit status'
 
 # The options of a command.
 _pkgima_options() {
@@ -13,6 +13,7 @@ _pkgima_options() {
 	verify) echo '--certs --payload --json --help -h' ;;
 	strip) echo '--in-place --help -h' ;;
 	apply) echo '--all --root --certs --select --help -h' ;;
+	audit) echo '--root --certs --policy --repair --key-id --packages --json --help -h' ;;
 	keys) echo '--root --json --force --help -h' ;;
 	mkinit) echo '--ca-cert --cert --key --policy --out --init --name --revision --root --help -h' ;;
 	status) echo '--json --help -h' ;;
@@ -58,6 +59,18 @@ _pkgima_packages() {
 	_pkgima_words "$names"
 }
 
+# Names of policies, and files.
+_pkgima_policies() {
+	local file names='tcb appraise_tcb secure_boot critical_data' files
+	for file in /usr/share/ima-init/policies/*; do
+		[[ ! -e $file ]] || names+=" ${file##*/}"
+	done
+	_pkgima_files
+	files=("${COMPREPLY[@]}")
+	_pkgima_words "$names"
+	COMPREPLY+=("${files[@]}")
+}
+
 # The value of option $1; false where it takes none.
 _pkgima_value() {
 	case $1 in
@@ -67,7 +80,9 @@ _pkgima_value() {
 	--select) _pkgima_words 'all exec' ;;
 	--from) _pkgima_words '-' ;;
 	--cert | --ca-cert | --certs) _pkgima_files '*.@(der|pem|crt)' ;;
-	--key | --ca-key | --policy | --init) _pkgima_files ;;
+	--key | --ca-key | --init) _pkgima_files ;;
+	--policy) _pkgima_policies ;;
+	--key-id) _pkgima_words 'none' ;;
 	--out | --root) _pkgima_folders ;;
 	--name | --days | --revision | -j) COMPREPLY=() ;;
 	*) return 1 ;;
@@ -100,7 +115,7 @@ _pkgima() {
 			_pkgima_files '*.deb'
 		fi
 		;;
-	show) _pkgima_files ;;
+	show | audit) _pkgima_files ;;
 	verify | strip) _pkgima_files '*.deb' ;;
 	apply) _pkgima_packages ;;
 	keys) _pkgima_words 'list load trust retire' ;;

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "beneath.h"
 #include "check.h"
 #include "escape.h"
 #include "parallel.h"
+#include "signature.h"
 
 /* Packages are read and worked on in portions of so many, or of entries of so many bytes, which bounds memory. */
 #define PORTION_PACKAGES 256
@@ -24,6 +26,8 @@ struct portion_package {
 	const struct pkgima_installed *package;
 	struct pkgima_entries entries;
 	atomic_bool refused, failed;
+	/* What becomes struct pkgima_sums. */
+	atomic_size_t verdicts[PKGIMA_VERDICT_COUNT], left_out, absent, failures, repaired;
 };
 
 /* An entry to work on. */
@@ -40,7 +44,7 @@ struct portion {
 	size_t task_count;
 	pthread_mutex_t *report_lock;
 	struct atomic_counts {
-		atomic_size_t applied, unchanged, left_out, edited, absent, unsupported, refused, failed;
+		atomic_size_t applied, unchanged, left_out, edited, absent, unsupported, refused, failed, good;
 	} *counts;
 };
 
@@ -49,6 +53,7 @@ static void report(struct portion *portion, struct portion_package *package, con
 {
 	struct pkgima_finding finding = {
 		.package = package->package->name,
+		.package_is_signed = package->package->is_signed,
 		.path = path,
 		.verdict = verdict,
 		.failed = failed,
@@ -57,6 +62,10 @@ static void report(struct portion *portion, struct portion_package *package, con
 
 	/* A list that cannot be read stays so, files may become readable, and disks get room. */
 	atomic_store(failed && path ? &package->failed : &package->refused, true);
+	if (failed)
+		package->failures++;
+	else
+		package->verdicts[verdict]++;
 	if (failed)
 		portion->counts->failed++;
 	else if (verdict == PKGIMA_VERDICT_UNSUPPORTED_FS)
@@ -99,54 +108,137 @@ static bool other_applied(const struct portion *portion, const struct task *task
 	return false;
 }
 
+static void take_as_good(struct portion *portion, struct portion_package *package)
+{
+	portion->counts->good++;
+	package->verdicts[PKGIMA_VERDICT_OK]++;
+}
+
 static void write_value(struct portion *portion, const struct task *task, const char *path, int fd)
 {
 	enum pkgima_verdict verdict;
 	struct pkgima_error reason;
 
-	if (pkgima_file_set_value(fd, &task->entry->ima, &verdict, &reason) < 0)
+	if (pkgima_file_set_value(fd, &task->entry->ima, &verdict, &reason) < 0) {
 		report(portion, task->package, path, PKGIMA_VERDICT_NOT_APPLIED, true, reason.text);
-	else if (verdict != PKGIMA_VERDICT_OK)
+	} else if (verdict != PKGIMA_VERDICT_OK) {
 		report(portion, task->package, path, verdict, false, reason.text);
-	else
+	} else {
 		portion->counts->applied++;
+		task->package->repaired++;
+		if (portion->apply->task != PKGIMA_TASK_APPLY)
+			take_as_good(portion, task->package);
+	}
+}
+
+static void look_at(struct portion *portion, const struct task *task, const char *path, int fd, const struct stat *st)
+{
+	struct pkgima_look look = { .package = task->package->package, .path = path, .entry = task->entry, .stat = st };
+	uint8_t buffer[PKGIMA_SIGNATURE_MAX];
+	int r;
+
+	r = pkgima_file_value(fd, buffer, &look.value);
+	/* What is too long is no signature. */
+	if (r < 0 && r != -EOPNOTSUPP && r != -ERANGE) {
+		report(portion, task->package, path, PKGIMA_VERDICT_UNSIGNED, true, strerror(-r));
+		return;
+	}
+	look.selected = pkgima_file_is_selected(portion->apply->config, task->entry, fd, st);
+	pthread_mutex_lock(portion->report_lock);
+	portion->apply->look(portion->apply->context, &look);
+	pthread_mutex_unlock(portion->report_lock);
+}
+
+/* What is to be said of the file, whatever it carries; -errno as pkgima_checker_run(). *@ret_alone: by what it carries. */
+static int check(const struct portion *portion, struct pkgima_checker *checker, const struct pkgima_entry *entry, int fd,
+		 enum pkgima_verdict *ret_verdict, bool *ret_alone, struct pkgima_error *reason)
+{
+	struct pkgima_error ignored;
+	int r;
+
+	*ret_alone = portion->apply->task != PKGIMA_TASK_APPLY && !entry->ima.bytes;
+	if (*ret_alone)
+		return pkgima_checker_run_alone(checker, fd, ret_verdict, reason);
+	r = pkgima_checker_run(checker, entry, fd, ret_verdict, reason);
+	if (r < 0 || portion->apply->task == PKGIMA_TASK_APPLY || entry->type != PKGIMA_ENTRY_CONFFILE ||
+	    *ret_verdict != PKGIMA_VERDICT_DIGEST_MISMATCH || lseek(fd, 0, SEEK_SET) < 0)
+		return r;
+	/* Edited: then it may have been signed by whoever edited it. */
+	r = pkgima_checker_run_alone(checker, fd, ret_verdict, &ignored);
+	*ret_alone = r == 0 && *ret_verdict == PKGIMA_VERDICT_OK;
+	if (r == 0 && !*ret_alone)
+		*ret_verdict = PKGIMA_VERDICT_DIGEST_MISMATCH;
+	return r;
+}
+
+/* @carried: the file has the entry's signature, or another that is as good. */
+static void work_on_file(struct portion *portion, struct pkgima_checker *checker, const struct task *task, const char *path,
+			 int fd, bool carried)
+{
+	const enum pkgima_task kind = portion->apply->task;
+	struct pkgima_error reason = { "" };
+	enum pkgima_verdict verdict;
+	bool alone;
+	int r;
+
+	r = check(portion, checker, task->entry, fd, &verdict, &alone, &reason);
+	if (r < 0) {
+		report(portion, task->package, path, verdict, true, reason.text);
+	} else if (verdict == PKGIMA_VERDICT_DIGEST_MISMATCH && task->entry->type == PKGIMA_ENTRY_CONFFILE &&
+		   kind == PKGIMA_TASK_APPLY) {
+		portion->counts->edited++;
+	} else if (verdict != PKGIMA_VERDICT_OK) {
+		report(portion, task->package, path, verdict, false, reason.text);
+	} else if (carried || alone) {
+		take_as_good(portion, task->package);
+	} else if (kind == PKGIMA_TASK_AUDIT) {
+		pkgima_file_tell_value(fd, &verdict, &reason);
+		report(portion, task->package, path, verdict, false, reason.text);
+	} else {
+		write_value(portion, task, path, fd);
+	}
+}
+
+/* A path of a package's list, of which nothing is known: there may be a folder or a link. */
+static bool is_only_listed(const struct pkgima_entry *entry)
+{
+	return !entry->ima.bytes && !entry->mode && entry->type != PKGIMA_ENTRY_SCRIPT;
 }
 
 /* Returns whether the file was there. */
 static bool apply_to(struct portion *portion, struct pkgima_checker *checker, const struct task *task, const char *path)
 {
+	const struct pkgima_apply *apply = portion->apply;
 	const struct pkgima_entry *entry = task->entry;
-	struct pkgima_error reason = { "" };
-	enum pkgima_verdict verdict;
 	cleanup_close int fd = -1;
 	struct stat st;
-	int r;
+	bool carried;
 
-	fd = pkgima_beneath_open_file(portion->apply->root_fd, path, &st);
+	fd = pkgima_beneath_open_file(apply->root_fd, path, &st);
 	if (fd == -ENOENT)
 		return false;
+	if (fd == -EINVAL && is_only_listed(entry))
+		return true;
 	if (fd < 0) {
 		report(portion, task->package, path, PKGIMA_VERDICT_MISSING_FILE, fd != -EINVAL,
 		       fd == -EINVAL ? "something else than a regular file is there" : strerror(-fd));
 		return true;
 	}
-	if (entry->ima.bytes && (pkgima_file_has_value(fd, &entry->ima) || other_applied(portion, task, fd, &st))) {
+	if (apply->is_wanted && !apply->is_wanted(apply->context, &st))
+		return true;
+	if (apply->task == PKGIMA_TASK_LOOK) {
+		look_at(portion, task, path, fd, &st);
+		return true;
+	}
+	carried = entry->ima.bytes && (pkgima_file_has_value(fd, &entry->ima) || other_applied(portion, task, fd, &st));
+	if (carried && apply->task == PKGIMA_TASK_APPLY) {
 		portion->counts->unchanged++;
-		return true;
-	}
-	if (!pkgima_file_is_selected(portion->apply->config, entry, fd, &st)) {
+	} else if (!carried && !pkgima_file_is_selected(apply->config, entry, fd, &st)) {
 		portion->counts->left_out++;
-		return true;
+		task->package->left_out++;
+	} else {
+		work_on_file(portion, checker, task, path, fd, carried);
 	}
-	r = pkgima_checker_run(checker, entry, fd, &verdict, &reason);
-	if (r < 0)
-		report(portion, task->package, path, verdict, true, reason.text);
-	else if (verdict == PKGIMA_VERDICT_DIGEST_MISMATCH && entry->type == PKGIMA_ENTRY_CONFFILE)
-		portion->counts->edited++;
-	else if (verdict != PKGIMA_VERDICT_OK)
-		report(portion, task->package, path, verdict, false, reason.text);
-	else
-		write_value(portion, task, path, fd);
 	return true;
 }
 
@@ -162,6 +254,24 @@ static bool apply_beside(struct portion *portion, struct pkgima_checker *checker
 			found = true;
 	}
 	return found;
+}
+
+/* Conffiles and scripts may go. A folder that is missing is not told from a file. */
+static void note_absent(struct portion *portion, const struct task *task, const char *path)
+{
+	const struct pkgima_apply *apply = portion->apply;
+	bool expected = apply->task == PKGIMA_TASK_AUDIT || apply->task == PKGIMA_TASK_REPAIR;
+
+	/* None of those that are wanted: they were seen. */
+	if (apply->is_wanted)
+		return;
+	if (expected && task->entry->type == PKGIMA_ENTRY_FILE && !is_only_listed(task->entry) &&
+	    !(apply->manager->is_excluded && apply->manager->is_excluded(apply->database, task->entry->path))) {
+		report(portion, task->package, path, PKGIMA_VERDICT_MISSING_FILE, false, "the file is not there");
+		return;
+	}
+	portion->counts->absent++;
+	task->package->absent++;
 }
 
 static int work_on_task(void *context, void *state, size_t index, struct pkgima_error *error)
@@ -180,7 +290,7 @@ static int work_on_task(void *context, void *state, size_t index, struct pkgima_
 	if (task->entry->type == PKGIMA_ENTRY_CONFFILE && apply_beside(portion, state, task, path))
 		found = true;
 	if (!found)
-		portion->counts->absent++;
+		note_absent(portion, task, path);
 	return 0;
 }
 
@@ -204,7 +314,8 @@ static int read_package(void *context, void *state, size_t index, struct pkgima_
 
 	(void)state;
 	(void)error;
-	r = portion->apply->manager->read(portion->apply->database, package->package, &package->entries, &reason);
+	r = portion->apply->manager->read(portion->apply->database, package->package,
+					  portion->apply->task != PKGIMA_TASK_APPLY, &package->entries, &reason);
 	if (r < 0) {
 		package->entries.count = 0;
 		report(portion, package, NULL, PKGIMA_VERDICT_BAD_SIGNATURE, true, reason.text);
@@ -286,16 +397,28 @@ static enum pkgima_outcome outcome(const struct portion_package *package, int r)
 	return package->refused ? PKGIMA_OUTCOME_REFUSED : PKGIMA_OUTCOME_GOOD;
 }
 
-int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
-			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error)
+static void take_sums(const struct portion_package *package, struct pkgima_sums *ret_sums)
+{
+	for (int i = 0; i < PKGIMA_VERDICT_COUNT; i++)
+		ret_sums->verdicts[i] = package->verdicts[i];
+	ret_sums->left_out = package->left_out;
+	ret_sums->absent = package->absent;
+	ret_sums->failed = package->failures;
+	ret_sums->repaired = package->repaired;
+}
+
+/* @outcomes and @sums may be NULL. */
+static int work_on_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
+			    enum pkgima_outcome *outcomes, struct pkgima_sums *sums, struct pkgima_apply_counts *counts,
+			    struct pkgima_error *error)
 {
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct atomic_counts sums = { 0 };
+	struct atomic_counts all = { 0 };
 	size_t files = 0;
 	int r = 0;
 
 	for (size_t first = 0, n; first < count && r == 0; first += n) {
-		struct portion portion = { .apply = apply, .report_lock = &lock, .counts = &sums };
+		struct portion portion = { .apply = apply, .report_lock = &lock, .counts = &all };
 
 		n = portion_size(packages, first, count);
 		portion.count = n;
@@ -311,6 +434,8 @@ int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_
 		for (size_t i = 0; i < n; i++) {
 			if (outcomes)
 				outcomes[first + i] = outcome(&portion.packages[i], r);
+			if (sums)
+				take_sums(&portion.packages[i], &sums[first + i]);
 			pkgima_entries_free(&portion.packages[i].entries);
 		}
 		free(portion.tasks);
@@ -321,14 +446,27 @@ int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_
 	pthread_mutex_destroy(&lock);
 	*counts = (struct pkgima_apply_counts){
 		.packages = count,
-		.applied = sums.applied,
-		.unchanged = sums.unchanged,
-		.left_out = sums.left_out,
-		.edited = sums.edited,
-		.absent = sums.absent,
-		.unsupported = sums.unsupported,
-		.refused = sums.refused,
-		.failed = sums.failed,
+		.applied = all.applied,
+		.unchanged = all.unchanged,
+		.left_out = all.left_out,
+		.edited = all.edited,
+		.absent = all.absent,
+		.unsupported = all.unsupported,
+		.refused = all.refused,
+		.failed = all.failed,
+		.good = all.good,
 	};
 	return r;
+}
+
+int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
+			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error)
+{
+	return work_on_packages(apply, packages, count, outcomes, NULL, counts, error);
+}
+
+int pkgima_audit_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
+			  struct pkgima_sums *sums, struct pkgima_apply_counts *counts, struct pkgima_error *error)
+{
+	return work_on_packages(apply, packages, count, NULL, sums, counts, error);
 }

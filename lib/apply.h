@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "manager.h"
@@ -13,6 +14,7 @@
 /* What is said about one file, or about a whole package (path NULL), that is not as it should be. */
 struct pkgima_finding {
 	const char *package;           /* as its manager names it */
+	bool package_is_signed;        /* it has signatures, be they of this file or not */
 	const char *path;              /* raw; where the file really is */
 	enum pkgima_verdict verdict;
 	bool failed;                   /* it could not be found out, or not be written; the verdict says nothing */
@@ -26,7 +28,32 @@ enum pkgima_outcome {
 	PKGIMA_OUTCOME_GOOD,
 };
 
+/* What is done with each file. */
+enum pkgima_task {
+	PKGIMA_TASK_APPLY,             /* its signature is put on it; a file that carries it already is not even read */
+	PKGIMA_TASK_AUDIT,             /* it is checked: signature, content, and what it carries; nothing is written */
+	PKGIMA_TASK_REPAIR,            /* the same, and its signature is put on it where that mends it */
+	PKGIMA_TASK_LOOK,              /* only what it carries is looked at */
+};
+
+/* A file that was looked at. */
+struct pkgima_look {
+	const struct pkgima_installed *package; /* of the list that was given */
+	const char *path;              /* raw; where the file really is */
+	const struct pkgima_entry *entry;
+	const struct stat *stat;
+	struct pkgima_value value;     /* of its security.ima; no bytes: it has none */
+	bool selected;                 /* the settings want a signature on it */
+};
+
+/* What an audit found in one package, or in several. */
+struct pkgima_sums {
+	size_t verdicts[PKGIMA_VERDICT_COUNT];
+	size_t left_out, absent, failed, repaired;
+};
+
 struct pkgima_apply {
+	enum pkgima_task task;
 	int root_fd;
 	const struct pkgima_manager *manager;
 	void *database;                /* the manager's */
@@ -36,6 +63,10 @@ struct pkgima_apply {
 	/* Told of each finding, one at a time; and how far it is (may be NULL). */
 	void (*report)(void *context, const struct pkgima_finding *finding);
 	void (*progress)(void *context, size_t packages, size_t files);
+	/* Is this file to be worked on? NULL: each is. By any thread. */
+	bool (*is_wanted)(void *context, const struct stat *st);
+	/* PKGIMA_TASK_LOOK: told of each file, one at a time. */
+	void (*look)(void *context, const struct pkgima_look *look);
 	void *context;
 };
 
@@ -49,6 +80,7 @@ struct pkgima_apply_counts {
 	size_t unsupported;    /* the file system takes no security.ima */
 	size_t refused;        /* findings with a verdict: nothing was written */
 	size_t failed;         /* findings without */
+	size_t good;           /* PKGIMA_TASK_AUDIT, PKGIMA_TASK_REPAIR: files on which all is as it should be */
 };
 
 /*
@@ -60,5 +92,14 @@ struct pkgima_apply_counts {
  */
 int pkgima_apply_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
 			  enum pkgima_outcome *outcomes, struct pkgima_apply_counts *counts, struct pkgima_error *error);
+
+/*
+ * The other tasks, which share all of it. They look at each file of each package, also at what its signatures leave out,
+ * and at packages that have none. What has no entry with a signature is judged by what it carries itself, and so is an
+ * edited conffile, which the administrator may have signed. NOT_APPLIED is a file that is as it was signed but for its
+ * security.ima, MISSING_FILE one that should be there. @sums (may be NULL) gets one element per package.
+ */
+int pkgima_audit_packages(const struct pkgima_apply *apply, const struct pkgima_installed *packages, size_t count,
+			  struct pkgima_sums *sums, struct pkgima_apply_counts *counts, struct pkgima_error *error);
 
 #endif

@@ -51,7 +51,7 @@ static int open_regular(int root_fd, const char *path, uint64_t flags, uint64_t 
 	cleanup_close int fd = -1;
 	struct stat st;
 
-	fd = open_resolved(root_fd, path, flags | O_NOFOLLOW, resolve);
+	fd = open_resolved(root_fd, path, flags, resolve);
 	if (fd == -ENOTDIR)
 		return -ENOENT;
 	if (fd == -ELOOP || fd == -ENXIO)
@@ -71,22 +71,27 @@ static int open_regular(int root_fd, const char *path, uint64_t flags, uint64_t 
 
 int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_stat)
 {
+	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0, ret_stat);
+}
+
+int pkgima_beneath_open_followed(int root_fd, const char *path, struct stat *ret_stat)
+{
 	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, ret_stat);
 }
 
 int pkgima_beneath_open_path(int root_fd, const char *path, struct stat *ret_stat)
 {
-	return open_regular(root_fd, path, O_PATH, 0, ret_stat);
+	return open_regular(root_fd, path, O_PATH | O_NOFOLLOW, 0, ret_stat);
 }
 
 int pkgima_beneath_open_for_writing(int root_fd, const char *path, struct stat *ret_stat)
 {
-	return open_regular(root_fd, path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0, ret_stat);
+	return open_regular(root_fd, path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0, ret_stat);
 }
 
 int pkgima_beneath_open_real_file(int root_fd, const char *path, struct stat *ret_stat)
 {
-	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_SYMLINKS, ret_stat);
+	return open_regular(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, RESOLVE_NO_SYMLINKS, ret_stat);
 }
 
 int pkgima_beneath_stat(int root_fd, const char *path, bool follow, struct stat *ret_stat)

@@ -29,6 +29,9 @@ int pkgima_beneath_open_file(int root_fd, const char *path, struct stat *ret_sta
 int pkgima_beneath_open_path(int root_fd, const char *path, struct stat *ret_stat);
 int pkgima_beneath_open_for_writing(int root_fd, const char *path, struct stat *ret_stat);
 
+/* As pkgima_beneath_open_file(), but a final symbolic link is followed, inside the root. */
+int pkgima_beneath_open_followed(int root_fd, const char *path, struct stat *ret_stat);
+
 /* As pkgima_beneath_open_file(), but no folder on the way may be a symbolic link either: -EINVAL. */
 int pkgima_beneath_open_real_file(int root_fd, const char *path, struct stat *ret_stat);
 

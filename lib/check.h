@@ -13,6 +13,7 @@
 
 /* One file on disk against its entry. One object per thread. */
 struct pkgima_checker {
+	const struct pkgima_trust *trust;
 	struct pkgima_hasher *hasher;
 	struct pkgima_verifier *verifier;
 };
@@ -28,6 +29,23 @@ void pkgima_checker_free(struct pkgima_checker *checker);
  */
 int pkgima_checker_run(struct pkgima_checker *checker, const struct pkgima_entry *entry, int fd,
 		       enum pkgima_verdict *ret_verdict, struct pkgima_error *reason);
+
+/*
+ * The same without an entry, by what the file carries: is it a trusted key's signature of the content? UNSUPPORTED_FS where
+ * it could carry none; UNSIGNED also for a mere hash; BAD_SIGNATURE also where the content was changed, which cannot be
+ * told apart.
+ */
+int pkgima_checker_run_alone(struct pkgima_checker *checker, int fd, enum pkgima_verdict *ret_verdict,
+			     struct pkgima_error *reason);
+
+/* Why the file behind @fd does not carry @entry's signature: what it carries. Into @reason. */
+void pkgima_file_tell_value(int fd, enum pkgima_verdict *ret_verdict, struct pkgima_error *reason);
+
+/*
+ * Value of security.ima of the file behind @fd (not O_PATH) into @buffer of PKGIMA_SIGNATURE_MAX bytes; *@ret_value has
+ * no bytes where there is none. -EOPNOTSUPP: the file system takes none; -ERANGE: it is longer; another -errno.
+ */
+int pkgima_file_value(int fd, uint8_t *buffer, struct pkgima_value *ret_value);
 
 /* Does the file behind @fd carry just this value of security.ima? */
 bool pkgima_file_has_value(int fd, const struct pkgima_value *value);

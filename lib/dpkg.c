@@ -95,6 +95,7 @@ int pkgima_dpkg_open(int root_fd, const char *admindir, struct pkgima_dpkg **ret
 		if (r < 0)
 			return r;
 	}
+	pkgima_dpkg_load_filters(dpkg);
 	*ret_dpkg = pkgima_steal_pointer(&dpkg);
 	return 0;
 }
@@ -108,6 +109,7 @@ void pkgima_dpkg_free(struct pkgima_dpkg *dpkg)
 	free(dpkg->status_path);
 	free(dpkg->diversions_text);
 	free(dpkg->diversions);
+	pkgima_dpkg_free_filters(dpkg);
 	free(dpkg);
 }
 
@@ -159,43 +161,56 @@ void pkgima_dpkg_packages_free(struct pkgima_dpkg_package *packages, size_t coun
 	free(packages);
 }
 
-int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
-			 struct pkgima_error *error)
+/* Adds the package whose name is the first @length bytes of @file, a file in info/ that @st is of. */
+static int add_package(const struct pkgima_dpkg *dpkg, const char *file, size_t length, const struct stat *st,
+		       struct pkgima_dpkg_package **packages, size_t *count, struct pkgima_error *error)
+{
+	/* Capacities are powers of two, from 512 on. */
+	bool full = *count == 0 || (*count >= 512 && (*count & (*count - 1)) == 0);
+	size_t larger = *count < 512 ? 512 : *count * 2;
+	struct pkgima_dpkg_package *package;
+	cleanup_free char *manifest = NULL;
+
+	if (full) {
+		void *list = *count < PACKAGES_MAX ? reallocarray(*packages, larger, sizeof(**packages)) : NULL;
+
+		if (!list)
+			return pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
+		*packages = list;
+	}
+	package = &(*packages)[*count];
+	package->name = strndup(file, length);
+	if (!package->name || asprintf(&manifest, "%s" MANIFEST_SUFFIX, package->name) < 0) {
+		free(package->name);
+		return pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
+	}
+	package->is_signed = fstatat(dpkg->info_fd, manifest, &package->stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+			     S_ISREG(package->stat.st_mode);
+	if (!package->is_signed)
+		package->stat = *st;
+	++*count;
+	return 0;
+}
+
+/* Those that have a file of this @suffix in info/. */
+static int list_packages(const struct pkgima_dpkg *dpkg, const char *suffix, struct pkgima_dpkg_package **ret_packages,
+			 size_t *ret_count, struct pkgima_error *error)
 {
 	struct pkgima_dpkg_package *packages = NULL;
-	size_t count = 0, capacity = 0;
 	DIR *folder = open_info(dpkg);
 	struct dirent *file;
+	size_t count = 0;
 	int r = 0;
 
 	if (!folder)
 		return pkgima_fail_errno(error, "cannot read %s", dpkg->info_path);
 	while (r == 0 && (file = readdir(folder))) {
-		struct pkgima_dpkg_package *package;
+		size_t length = strlen(file->d_name) - strlen(suffix);
 		struct stat st;
 
-		if (!has_suffix(file->d_name, MANIFEST_SUFFIX) ||
-		    !is_package_name(file->d_name, strlen(file->d_name) - strlen(MANIFEST_SUFFIX)) ||
-		    fstatat(dpkg->info_fd, file->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-			continue;
-		if (count == capacity) {
-			size_t larger = capacity ? capacity * 2 : 512;
-			void *list = count < PACKAGES_MAX ? reallocarray(packages, larger, sizeof(*packages)) : NULL;
-
-			if (!list) {
-				r = pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
-				break;
-			}
-			packages = list;
-			capacity = larger;
-		}
-		package = &packages[count];
-		package->stat = st;
-		package->name = strndup(file->d_name, strlen(file->d_name) - strlen(MANIFEST_SUFFIX));
-		if (!package->name)
-			r = pkgima_fail(error, -ENOMEM, "no memory for the list of packages");
-		else
-			count++;
+		if (has_suffix(file->d_name, suffix) && is_package_name(file->d_name, length) &&
+		    fstatat(dpkg->info_fd, file->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			r = add_package(dpkg, file->d_name, length, &st, &packages, &count, error);
 	}
 	closedir(folder);
 	if (r < 0) {
@@ -204,6 +219,90 @@ int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_pack
 	}
 	if (count)
 		qsort(packages, count, sizeof(*packages), compare_packages);
+	*ret_packages = packages;
+	*ret_count = count;
+	return 0;
+}
+
+int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
+			 struct pkgima_error *error)
+{
+	return list_packages(dpkg, MANIFEST_SUFFIX, ret_packages, ret_count, error);
+}
+
+/* The value of field @name in @line, or NULL. */
+static const char *value_of(const char *line, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(line, name, length) != 0 || line[length] != ':')
+		return NULL;
+	line += length + 1;
+	return line + strspn(line, " ");
+}
+
+/* Takes from the sorted list the package NAME or, as an instance, NAME:ARCH. */
+static void drop_package(struct pkgima_dpkg_package *packages, size_t *count, const char *name, const char *architecture)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < *count; i++) {
+		const char *own = packages[i].name;
+
+		if (strncmp(own, name, length) != 0 ||
+		    (own[length] && (own[length] != ':' || strcmp(own + length + 1, architecture) != 0)))
+			continue;
+		free(packages[i].name);
+		memmove(&packages[i], &packages[i + 1], (*count - i - 1) * sizeof(*packages));
+		--*count;
+		return;
+	}
+}
+
+/* Removed packages keep a list, of their conffiles. */
+static int drop_removed(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package *packages, size_t *count,
+			struct pkgima_error *error)
+{
+	const char *name = "", *architecture = "", *state = "", *value;
+	cleanup_free char *status = NULL;
+	char *rest, *line;
+	size_t length;
+	int r;
+
+	r = pkgima_beneath_read(dpkg->root_fd, dpkg->status_path, STATUS_MAX, (uint8_t **)&status, &length, error);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (rest = status; (line = take_line(&rest)) || *state; ) {
+		if (line && *line) {
+			if ((value = value_of(line, "Package")))
+				name = value;
+			else if ((value = value_of(line, "Architecture")))
+				architecture = value;
+			else if ((value = value_of(line, "Status")))
+				state = value;
+			continue;
+		}
+		if (has_suffix(state, " config-files"))
+			drop_package(packages, count, name, architecture);
+		name = architecture = state = "";
+	}
+	return 0;
+}
+
+int pkgima_dpkg_all_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
+			     struct pkgima_error *error)
+{
+	struct pkgima_dpkg_package *packages = NULL;
+	size_t count = 0;
+	int r;
+
+	r = list_packages(dpkg, LIST_SUFFIX, &packages, &count, error);
+	if (r == 0)
+		r = drop_removed(dpkg, packages, &count, error);
+	if (r < 0) {
+		pkgima_dpkg_packages_free(packages, count);
+		return r;
+	}
 	*ret_packages = packages;
 	*ret_count = count;
 	return 0;
@@ -328,6 +427,64 @@ int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struc
 	if (r == 0)
 		r = settle_types(dpkg, instance, entries, error);
 	return r;
+}
+
+/* Adds an entry without a signature, unless the first @known of them, which are sorted, have the path. */
+static int add_rest(struct pkgima_entries *entries, size_t known, const char *path, enum pkgima_entry_type type,
+		    struct pkgima_error *error)
+{
+	const struct pkgima_entries sorted = { .list = entries->list, .count = known };
+	struct pkgima_entry *entry;
+
+	if (known && pkgima_entries_find(&sorted, path))
+		return 0;
+	entry = pkgima_entries_add(entries);
+	if (!entry)
+		return pkgima_fail(error, -E2BIG, "more than %d files, or no memory for them", PKGIMA_ENTRIES_MAX);
+	entry->type = type;
+	entry->path = pkgima_entries_keep(entries, path, strlen(path));
+	return entry->path ? 0 : pkgima_fail(error, -ENOMEM, "no memory for a package's list of files");
+}
+
+static int add_scripts(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries, size_t known,
+		       struct pkgima_error *error)
+{
+	static const char *const names[] = { "preinst", "postinst", "prerm", "postrm", "config" };
+	char path[32];
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && r == 0; i++) {
+		cleanup_free char *file = NULL;
+
+		if (asprintf(&file, "%s.%s", instance, names[i]) < 0) {
+			file = NULL;
+			return pkgima_fail(error, -ENOMEM, "no memory for a file name");
+		}
+		snprintf(path, sizeof(path), "DEBIAN/%s", names[i]);
+		if (faccessat(dpkg->info_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			r = add_rest(entries, known, path, PKGIMA_ENTRY_SCRIPT, error);
+	}
+	return r;
+}
+
+int pkgima_dpkg_read_rest(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
+			  struct pkgima_error *error)
+{
+	size_t known = entries->count, length;
+	cleanup_free char *list = NULL;
+	char *rest, *line;
+	int r;
+
+	r = read_info(dpkg, instance, LIST_SUFFIX, LIST_MAX, (uint8_t **)&list, &length, error);
+	for (rest = list; r == 0 && (line = take_line(&rest)); )
+		if (pkgima_path_is_normal(line))
+			r = add_rest(entries, known, line, PKGIMA_ENTRY_FILE, error);
+	if (r == 0)
+		r = add_scripts(dpkg, instance, entries, known, error);
+	if (r < 0)
+		return r;
+	pkgima_entries_sort(entries);
+	return settle_types(dpkg, instance, entries, error);
 }
 
 const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *instance, const char *path)

@@ -33,12 +33,15 @@ struct pkgima_dpkg {
 	char *diversions_text; /* owned */
 	struct pkgima_diversion *diversions; /* sorted by from, owned */
 	size_t diversion_count;
+	struct pkgima_dpkg_filter *filters;  /* path-exclude and path-include of dpkg.cfg(5), in their order, owned */
+	size_t filter_count;
 };
 
-/* A package that has a manifest. */
+/* An installed package. */
 struct pkgima_dpkg_package {
 	char *name;            /* PKG or PKG:ARCH, as its files in info/ begin; owned by the list */
-	struct stat stat;      /* of the manifest */
+	bool is_signed;        /* it has a manifest */
+	struct stat stat;      /* of the manifest; without one of its list of files */
 };
 
 /* @admindir is inside the root. -ENOENT (with a text) when there is no such database. */
@@ -53,6 +56,9 @@ PKGIMA_DEFINE_CLEANUP(pkgima_dpkg, struct pkgima_dpkg, pkgima_dpkg_free)
  */
 int pkgima_dpkg_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
 			 struct pkgima_error *error);
+/* The same with those that have none, but not those that were removed and have left conffiles. */
+int pkgima_dpkg_all_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_package **ret_packages, size_t *ret_count,
+			     struct pkgima_error *error);
 void pkgima_dpkg_packages_free(struct pkgima_dpkg_package *packages, size_t count);
 
 /*
@@ -73,6 +79,19 @@ bool pkgima_dpkg_name_matches(const char *name, const char *instance);
  */
 int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
 		     struct pkgima_error *error);
+
+/*
+ * Adds entries without a signature for what the manifest does not have: paths of the package's .list, which may be those
+ * of folders and links, and its maintainer scripts. @entries has what pkgima_dpkg_read() gave, or nothing.
+ */
+int pkgima_dpkg_read_rest(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *entries,
+			  struct pkgima_error *error);
+
+/* Reads the root's dpkg.cfg and dpkg.cfg.d; for pkgima_dpkg_open(). What cannot be read filters nothing. */
+void pkgima_dpkg_load_filters(struct pkgima_dpkg *dpkg);
+void pkgima_dpkg_free_filters(struct pkgima_dpkg *dpkg);
+/* Do path-exclude and path-include keep this path from being unpacked? */
+bool pkgima_dpkg_excludes(const struct pkgima_dpkg *dpkg, const char *path);
 
 /* Where a file of the package is: its own path, or the diverted one. */
 const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *instance, const char *path);

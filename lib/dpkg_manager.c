@@ -19,6 +19,7 @@ void pkgima_dpkg_as_installed(const struct pkgima_dpkg_package *packages, size_t
 	for (size_t i = 0; i < count; i++) {
 		ret_list[i] = (struct pkgima_installed){
 			.name = packages[i].name,
+			.is_signed = packages[i].is_signed,
 			.size = (uintmax_t)packages[i].stat.st_size,
 			.group = i,
 		};
@@ -28,13 +29,14 @@ void pkgima_dpkg_as_installed(const struct pkgima_dpkg_package *packages, size_t
 	}
 }
 
-static int list(void *database, struct pkgima_installed **ret_list, size_t *ret_count, struct pkgima_error *error)
+static int list(void *database, bool all, struct pkgima_installed **ret_list, size_t *ret_count, struct pkgima_error *error)
 {
 	struct pkgima_dpkg_package *packages = NULL;
 	size_t count = 0;
 	int r;
 
-	r = pkgima_dpkg_packages(database, &packages, &count, error);
+	r = all ? pkgima_dpkg_all_packages(database, &packages, &count, error) :
+		  pkgima_dpkg_packages(database, &packages, &count, error);
 	if (r < 0)
 		return r;
 	*ret_list = calloc(count + 1, sizeof(**ret_list));
@@ -60,10 +62,17 @@ static bool is_installed(void *database, const char *name)
 	return pkgima_dpkg_is_installed(database, name);
 }
 
-static int read_entries(void *database, const struct pkgima_installed *package, struct pkgima_entries *entries,
+static int read_entries(void *database, const struct pkgima_installed *package, bool all, struct pkgima_entries *entries,
 			struct pkgima_error *error)
 {
-	return pkgima_dpkg_read(database, package->name, entries, error);
+	int r = package->is_signed ? pkgima_dpkg_read(database, package->name, entries, error) : 0;
+
+	return r < 0 || !all ? r : pkgima_dpkg_read_rest(database, package->name, entries, error);
+}
+
+static bool is_excluded(void *database, const char *path)
+{
+	return pkgima_dpkg_excludes(database, path);
 }
 
 /* A maintainer script stands beside the manifest, everything else where diversions lead. */
@@ -90,5 +99,6 @@ const struct pkgima_manager pkgima_manager_dpkg = {
 	.read = read_entries,
 	.read_in_parallel = true,
 	.locate = locate,
+	.is_excluded = is_excluded,
 	.conffile_suffixes = conffile_suffixes,
 };

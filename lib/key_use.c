@@ -41,7 +41,7 @@ static int look_at_package(const struct pkgima_key_use *use, const struct pkgima
 	size_t files = 0;
 	int r;
 
-	r = use->manager->read(use->database, package, &entries, error);
+	r = use->manager->read(use->database, package, false, &entries, error);
 	for (size_t i = 0; i < entries.count && r == 0; i++) {
 		const struct pkgima_entry *entry = &entries.list[i];
 		const char *path = entry->path;
@@ -74,7 +74,7 @@ int pkgima_key_use_find(const struct pkgima_key_use *use, struct pkgima_key_use_
 	char safe[256];
 	int r;
 
-	r = use->manager->list(use->database, &packages, &count, error);
+	r = use->manager->list(use->database, false, &packages, &count, error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r == 0; i++) {

@@ -40,7 +40,7 @@ static int compare(const void *left, const void *right)
 	return l->index < r->index ? -1 : l->index > r->index;
 }
 
-static int list(void *database, struct pkgima_installed **ret_list, size_t *ret_count, struct pkgima_error *error)
+static int list(void *database, bool all, struct pkgima_installed **ret_list, size_t *ret_count, struct pkgima_error *error)
 {
 	struct pkgima_rpmdb *rpmdb = database;
 	struct pkgima_installed *installed;
@@ -54,10 +54,11 @@ static int list(void *database, struct pkgima_installed **ret_list, size_t *ret_
 	for (size_t i = 0; installed && i < rpmdb->count; i++) {
 		const struct pkgima_rpmdb_package *package = &rpmdb->packages[i];
 
-		if (!package->is_signed)
+		if (!package->is_signed && !all)
 			continue;
 		installed[count] = (struct pkgima_installed){
 			.name = strdup(package->nevra),
+			.is_signed = package->is_signed,
 			.size = package->size,
 			.group = package->group,
 			.index = i,
@@ -90,9 +91,11 @@ static bool is_installed(void *database, const char *name)
 	return false;
 }
 
-static int read_entries(void *database, const struct pkgima_installed *package, struct pkgima_entries *entries,
+/* A header has all files. */
+static int read_entries(void *database, const struct pkgima_installed *package, bool all, struct pkgima_entries *entries,
 			struct pkgima_error *error)
 {
+	(void)all;
 	return pkgima_rpmdb_read(database, package->index, entries, error);
 }
 

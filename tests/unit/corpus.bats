@@ -56,3 +56,11 @@ replay() { # NAME
 @test "init_policy" {
 	replay init_policy
 }
+
+@test "ima_policy" {
+	replay ima_policy
+}
+
+@test "elf" {
+	replay elf
+}

@@ -803,6 +803,80 @@ static void test_shared_files_of_several_architectures_are_stable(void **state)
 	assert_int_equal(tree.portions, 3);
 }
 
+/* Another task of all that the database has, packages without a manifest too. */
+static void audit_with(enum pkgima_task task, struct pkgima_sums sums[8])
+{
+	struct pkgima_apply job = { .task = task, .root_fd = tree.root, .manager = &pkgima_manager_dpkg, .trust = site.trust,
+				    .config = &tree.config, .threads = 3, .report = note };
+	struct pkgima_installed *list = NULL;
+	struct pkgima_error error = { "" };
+	struct pkgima_dpkg *dpkg = NULL;
+	size_t count = 0;
+
+	tree.count = 0;
+	if (pkgima_dpkg_open(tree.root, PKGIMA_DPKG_ADMINDIR, &dpkg, &error) < 0)
+		fail_msg("%s", error.text);
+	job.database = dpkg;
+	if (job.manager->list(dpkg, true, &list, &count, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_true(count <= 8);
+	if (pkgima_audit_packages(&job, list, count, sums, &tree.counts, &error) < 0)
+		fail_msg("%s", error.text);
+	pkgima_installed_free(list, count);
+	pkgima_dpkg_free(dpkg);
+}
+
+/* What one of several architectures has put on a shared file is good for all of them. */
+static void test_audit_of_shared_files(void **state)
+{
+	static const struct file shared = { "/usr/share/doc/x/copyright", PKGIMA_ENTRY_FILE, "shared", NULL, false };
+	struct pkgima_sums sums[8];
+
+	(void)state;
+	NEED_XATTRS();
+	add_package("x:amd64", &shared, 1);
+	add_package("x:arm64", &shared, 1);
+	put(shared.path, shared.content, 0644);
+	audit_with(PKGIMA_TASK_AUDIT, sums);
+	assert_int_equal(tree.count, 2);
+	assert_int_equal(sums[0].verdicts[PKGIMA_VERDICT_NOT_APPLIED], 1);
+	assert_int_equal(sums[1].verdicts[PKGIMA_VERDICT_NOT_APPLIED], 1);
+	assert_no_value(in_root(shared.path));
+	apply();
+	audit_with(PKGIMA_TASK_AUDIT, sums);
+	assert_int_equal(tree.count, 0);
+	assert_int_equal(tree.counts.good, 2);
+	assert_int_equal(sums[0].verdicts[PKGIMA_VERDICT_OK], 1);
+	assert_int_equal(sums[1].verdicts[PKGIMA_VERDICT_OK], 1);
+	put(shared.path, "changed", 0644);
+	audit_with(PKGIMA_TASK_REPAIR, sums);
+	assert_int_equal(tree.count, 2);
+	assert_int_equal(sums[1].verdicts[PKGIMA_VERDICT_DIGEST_MISMATCH], 1);
+	assert_int_equal(sums[0].repaired + sums[1].repaired, 0);
+}
+
+/* What a manifest does not have of its package is unsigned: files, also such as are no longer there, and scripts. */
+static void test_audit_of_what_a_manifest_leaves_out(void **state)
+{
+	struct pkgima_sums sums[8];
+
+	(void)state;
+	NEED_XATTRS();
+	add_file("/usr/bin/x", SCRIPT);
+	put("/usr/bin/x", SCRIPT, 0755);
+	put("/usr/bin/y", SCRIPT, 0755);
+	put("/var/lib/dpkg/info/x.list", "/.\n/usr\n/usr/bin\n/usr/bin/x\n/usr/bin/y\n/usr/bin/gone\n", 0644);
+	put("/var/lib/dpkg/info/x.postinst", SCRIPT, 0755);
+	audit_with(PKGIMA_TASK_REPAIR, sums);
+	assert_int_equal(tree.count, 2);
+	assert_int_equal(sums[0].verdicts[PKGIMA_VERDICT_OK], 1);
+	assert_int_equal(sums[0].verdicts[PKGIMA_VERDICT_UNSIGNED], 2);
+	assert_int_equal(sums[0].repaired, 1);
+	assert_int_equal(sums[0].absent, 1);
+	assert_signed(in_root("/usr/bin/x"));
+	assert_no_value(in_root("/usr/bin/y"));
+}
+
 /* Only a package of the same name is a sibling, and only where the content is the same. */
 static void test_a_value_of_no_sibling_is_replaced(void **state)
 {
@@ -911,6 +985,8 @@ int main(void)
 		TEST(test_selection),
 		TEST(test_what_is_not_selected_gets_nothing),
 		TEST(test_shared_files_of_several_architectures_are_stable),
+		TEST(test_audit_of_shared_files),
+		TEST(test_audit_of_what_a_manifest_leaves_out),
 		TEST(test_a_value_of_no_sibling_is_replaced),
 		TEST(test_a_file_system_without_xattrs),
 		TEST(test_a_read_only_file_system_is_a_failure),

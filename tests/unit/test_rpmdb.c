@@ -194,7 +194,7 @@ static void test_a_file_without_a_signature_in_a_signed_package(void **state)
 	support_write_text(support_path(tree.folder, "root/usr/lib/many/0"), "text", 0644);
 	support_write_text(support_path(tree.folder, "root/usr/lib/many/1"), "text", 0644);
 	apply.database = rpmdb = open_database();
-	assert_int_equal(pkgima_manager_rpm.list(rpmdb, &list, &count, &error), 0);
+	assert_int_equal(pkgima_manager_rpm.list(rpmdb, false, &list, &count, &error), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(pkgima_apply_packages(&apply, list, count, NULL, &counts, &error), 0);
 	pkgima_installed_free(list, count);
