@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 
 /* A table that cannot grow is a failure to report, not a reason to exit. */
@@ -49,8 +50,8 @@ struct pkgima_signer {
 };
 
 /*
- * What a thread signs and verifies with. It has a copy of the key: RSA blinding belongs to the thread that first used the
- * key, and all others would queue for a shared one.
+ * What a thread signs and verifies with. It has a copy of the key, if that is OpenSSL's own: RSA blinding belongs to the
+ * thread that first used the key, and all others would queue for a shared one.
  */
 struct hand {
 	EVP_PKEY *key;
@@ -68,14 +69,29 @@ static void hand_release(struct hand *hand)
 	hand->key = NULL;
 }
 
+/*
+ * A key in a token cannot be copied, and what EVP_PKEY_dup() makes of an engine's EC key shares parts with it that are then
+ * released twice. All threads share the one: engine and provider give each signature that is being made a session of its
+ * own, as many as the token has.
+ */
+static EVP_PKEY *copy_or_share(EVP_PKEY *key)
+{
+	const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+	const char *name = provider ? OSSL_PROVIDER_get0_name(provider) : "";
+	EVP_PKEY *copy = NULL;
+
+	if (!strcmp(name, "default") || !strcmp(name, "fips"))
+		copy = EVP_PKEY_dup(key);
+	if (!copy && EVP_PKEY_up_ref(key) == 1)
+		copy = key;
+	return copy;
+}
+
 static int hand_prepare(struct hand *hand, const struct pkgima_signer *signer, enum pkgima_hash hash)
 {
 	bool rsa = EVP_PKEY_is_a(signer->key, "RSA");
 
-	hand->key = EVP_PKEY_dup(signer->key);
-	/* A key in a token cannot be copied: then all share the one. */
-	if (!hand->key && EVP_PKEY_up_ref(signer->key) == 1)
-		hand->key = signer->key;
+	hand->key = copy_or_share(signer->key);
 	hand->sign = EVP_PKEY_CTX_new_from_pkey(NULL, hand->key, NULL);
 	hand->verify = EVP_PKEY_CTX_new_from_pkey(NULL, signer->certificate->key, NULL);
 	if (!hand->sign || !hand->verify || EVP_PKEY_sign_init(hand->sign) != 1 ||
