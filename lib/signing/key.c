@@ -79,17 +79,25 @@ int pkgima_key_load(const char *key, EVP_PKEY **ret_key, struct pkgima_error *er
 	return r;
 }
 
+int pkgima_key_check_certificate(const struct pkgima_certificate *certificate, time_t when, struct pkgima_error *error)
+{
+	const char *problem = pkgima_certificate_leaf_problem(certificate);
+
+	if (!problem)
+		problem = pkgima_certificate_validity_problem(certificate, when);
+	if (problem)
+		return pkgima_fail(error, -EINVAL, "%s cannot be used to sign files: %s", certificate->source, problem);
+	return 0;
+}
+
 int pkgima_key_check(EVP_PKEY *key, const struct pkgima_certificate *certificate, time_t when,
 		     struct pkgima_error *error)
 {
-	const char *problem = pkgima_certificate_leaf_problem(certificate);
+	int r = pkgima_key_check_certificate(certificate, when, error);
 	int same;
 
-	if (problem)
-		return pkgima_fail(error, -EINVAL, "%s cannot be used to sign files: %s", certificate->source, problem);
-	problem = pkgima_certificate_validity_problem(certificate, when);
-	if (problem)
-		return pkgima_fail(error, -EINVAL, "%s cannot be used to sign files: %s", certificate->source, problem);
+	if (r < 0)
+		return r;
 	same = EVP_PKEY_eq(key, certificate->key);
 	ERR_clear_error();
 	if (same != 1)

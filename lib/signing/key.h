@@ -29,6 +29,9 @@ int pkgima_key_load(const char *key, EVP_PKEY **ret_key, struct pkgima_error *er
 int pkgima_key_check(EVP_PKEY *key, const struct pkgima_certificate *certificate, time_t when,
 		     struct pkgima_error *error);
 
+/* The part of it that is about the certificate alone. */
+int pkgima_key_check_certificate(const struct pkgima_certificate *certificate, time_t when, struct pkgima_error *error);
+
 /* Is @key a file that its group or others may read? False also when that cannot be told. */
 bool pkgima_key_is_exposed(const char *key);
 
