@@ -118,11 +118,11 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 $(O)/tests/unit/test_apt_run: $(O)/dpkg-hook/apt_run.o
 $(O)/tests/unit/test_tar_stream: $(O)/dpkg-hook/tar_stream.o
 
-$(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
+$(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
 
-$(FUZZERS): %: %.o $(LIB)
+$(FUZZERS): %: %.o $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)
 

@@ -19,12 +19,12 @@ void cli_hide_memory(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-void cli_warn_about_key(const struct cli_command *command, const char *key)
+void cli_warn_about_key(const struct cli_command *command, const char *key, const char *what)
 {
 	if (pkgima_token_shows_pin(key))
 		cli_message(command, "warning: the PIN is on the command line, where every user can read it: use pin-source");
 	else if (pkgima_key_is_exposed(key))
-		cli_message(command, "warning: others than its owner can read the key file");
+		cli_message(command, "warning: others than its owner can read %s", what);
 }
 
 static void message(const struct cli_command *command, const char *format, va_list args)

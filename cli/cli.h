@@ -36,8 +36,8 @@ struct cli_command {
 extern const struct cli_command cmd_apply, cmd_attach, cmd_extract, cmd_keygen, cmd_keys, cmd_show, cmd_sign,
 	cmd_sign_digests, cmd_status, cmd_strip, cmd_verify;
 
-/* Says what is amiss with the way in which KEY is named or kept. */
-void cli_warn_about_key(const struct cli_command *command, const char *key);
+/* Says what is amiss with the way in which KEY, @what ("the key file"), is named or kept. */
+void cli_warn_about_key(const struct cli_command *command, const char *key, const char *what);
 
 /* From now on no core dump and no other process of this user shows what is in memory: private keys. */
 void cli_hide_memory(void);

@@ -134,7 +134,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (keygen.ca_key)
-		cli_warn_about_key(command, keygen.ca_key);
+		cli_warn_about_key(command, keygen.ca_key, "the CA's key");
 	cli_hide_memory();
 	r = pkgima_keygen_run(&keygen, &error);
 	if (r == 0)

@@ -27,7 +27,7 @@ static int sign(struct sign_settings *settings, const struct arguments *argument
 	int r;
 
 	cli_hide_memory();
-	cli_warn_about_key(command, arguments->key);
+	cli_warn_about_key(command, arguments->key, "the key file");
 	r = pkgima_certificate_load(arguments->cert, &certificate, &error);
 	if (r == 0)
 		r = pkgima_key_load(arguments->key, &key, &error);

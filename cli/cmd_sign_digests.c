@@ -167,7 +167,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	if (optind != argc)
 		return cli_usage(command, "it takes options only, and digests on standard input");
 	cli_hide_memory();
-	cli_warn_about_key(command, key);
+	cli_warn_about_key(command, key, "the key file");
 	if (work(key, cert, (unsigned int)threads, &error) < 0) {
 		cli_message(command, "%s", error.text);
 		return CLI_FAILED;

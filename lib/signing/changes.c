@@ -191,23 +191,21 @@ struct words {
 
 static int split(const struct reader *reader, struct words *words, struct pkgima_error *error)
 {
-	size_t at = 0;
+	size_t at = 0, count = 0;
 
-	words->count = 0;
 	while (at < reader->length) {
 		size_t start = at;
 
 		while (at < reader->length && !strchr(" \t\r", reader->line[at]))
 			at++;
-		if (at > start && words->count == 5)
-			break;
-		if (at > start) {
-			words->list[words->count].at = start;
-			words->list[words->count++].length = at - start;
+		if (at > start && count++ < 5) {
+			words->list[count - 1].at = start;
+			words->list[count - 1].length = at - start;
 		}
 		at++;
 	}
-	if (at < reader->length || words->count != (reader->in_files ? 5 : 3))
+	words->count = count;
+	if (count != (reader->in_files ? 5 : 3))
 		return pkgima_fail(error, -EINVAL, "line %zu: it has not the words of its field", reader->number);
 	return 0;
 }

@@ -48,3 +48,11 @@ replay() { # NAME
 @test "rpm" {
 	replay rpm
 }
+
+@test "digests" {
+	replay digests
+}
+
+@test "changes" {
+	replay changes
+}
