@@ -233,6 +233,35 @@ static void tell_openpgp(const struct work *work, const char *path)
 		    "warning: %s: its OpenPGP signature was removed, since it no longer held: it has to be made anew", name);
 }
 
+/* Is it there from an earlier run, whether or not it was signed since? */
+static bool has_text(const char *target, const char *text, size_t length)
+{
+	cleanup_changes struct pkgima_changes made = { 0 };
+	mode_t mode;
+
+	return read_text(target, &made, &mode, NULL) == 0 && made.length == length && !memcmp(made.text, text, length);
+}
+
+/* The corrected text, unless it is there; what it is listed with from now on. */
+static int write_buildinfo(const struct work *work, struct part *part, const struct pkgima_changes *buildinfo,
+			   const char *path, const char *target, mode_t mode, const char *text, size_t length,
+			   struct pkgima_error *error)
+{
+	cleanup_close int there = -1;
+	int r;
+
+	if (work->settings->out && has_text(target, text, length)) {
+		there = open(target, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		return pkgima_sums_of(there, &part->sums, error);
+	}
+	r = write_text(target, mode, text, length, &part->output, error);
+	if (r == 0)
+		r = pkgima_sums_of(part->output.fd, &part->sums, error);
+	if (r == 0 && buildinfo->has_openpgp)
+		tell_openpgp(work, path);
+	return r;
+}
+
 static int prepare_buildinfo(struct work *work, struct part *part, struct pkgima_error *error)
 {
 	cleanup_free char *path = NULL, *target = target_of(work, part->listed->name), *text = NULL;
@@ -259,15 +288,10 @@ static int prepare_buildinfo(struct work *work, struct part *part, struct pkgima
 	/* One that is not listed so, but has it all: an earlier run was ended before the .changes. */
 	if (!matches && (changed || work->settings->out))
 		return fail_changed(error);
-	if (changed) {
-		r = write_text(target, mode, text, length, &part->output, error);
-		if (r == 0)
-			r = pkgima_sums_of(part->output.fd, &part->sums, error);
-		if (r == 0 && buildinfo.has_openpgp)
-			tell_openpgp(work, path);
-	} else {
+	if (changed)
+		r = write_buildinfo(work, part, &buildinfo, path, target, mode, text, length, error);
+	else
 		r = copy_part(work, part, fd, &st, target, error);
-	}
 	part->corrected = r == 0 && !pkgima_sums_match(&part->listed->sums, &part->sums);
 	return r;
 }
@@ -336,15 +360,6 @@ static int commit_all(struct work *work, struct pkgima_error *error)
 			if (has_suffix(work->parts[i].listed->name, ".buildinfo") == (buildinfo == 1))
 				r = commit(&work->parts[i].output, &work->wrote, error);
 	return r == 0 ? commit(&work->output, &work->wrote, error) : r;
-}
-
-/* Is it there from an earlier run, whether or not it was signed since? */
-static bool has_text(const char *target, const char *text, size_t length)
-{
-	cleanup_changes struct pkgima_changes made = { 0 };
-	mode_t mode;
-
-	return read_text(target, &made, &mode, NULL) == 0 && made.length == length && !memcmp(made.text, text, length);
 }
 
 /* The .changes itself: the new text, or the file as it is where that goes elsewhere. */
