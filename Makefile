@@ -118,6 +118,13 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(SUPPORT) $(SIGNING) $(LIB)
 $(O)/tests/unit/test_apt_run: $(O)/dpkg-hook/apt_run.o
 $(O)/tests/unit/test_tar_stream: $(O)/dpkg-hook/tar_stream.o
 
+# A module for OpenSSL, which the test of the same name loads.
+$(O)/tests/unit/test_token_provider: | $(O)/tests/unit/modules/pkcs11.so
+$(O)/tests/unit/modules/pkcs11.so: $(O)/tests/unit/provider.o
+	$(Q)mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(CLI_LIBS)
+
 $(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $^ $(CLI_LIBS)

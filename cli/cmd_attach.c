@@ -150,7 +150,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 			return status;
 	}
 	status = check_arguments(&settings, &arguments, argc - optind);
-	return status == CLI_OK ? attach(&settings, &arguments, argv + optind) : status;
+	return status == CLI_OK && arguments.signatures ? attach(&settings, &arguments, argv + optind) : status;
 }
 
 const struct cli_command cmd_attach = {

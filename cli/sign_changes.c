@@ -113,8 +113,8 @@ static int sign_part(struct work *work, struct part *part, const char *path, con
 	cleanup_package struct pkgima_package package = { 0 };
 	cleanup_free char *name = cli_printable(path);
 	const char *broken;
+	size_t files = 0;
 	bool current;
-	size_t files;
 	int r;
 
 	r = sign_open(settings, path, target, &package, &current, error);
@@ -267,10 +267,10 @@ static int prepare_buildinfo(struct work *work, struct part *part, struct pkgima
 	cleanup_free char *path = NULL, *target = target_of(work, part->listed->name), *text = NULL;
 	cleanup_changes struct pkgima_changes buildinfo = { 0 };
 	cleanup_close int fd = -1;
-	bool matches, changed;
+	bool matches, changed = false;
+	size_t length = 0;
 	struct stat st;
 	mode_t mode;
-	size_t length;
 	int r;
 
 	if (!target)
@@ -368,9 +368,9 @@ static int prepare_changes(struct work *work, const char *path, const char *targ
 {
 	cleanup_close int fd = -1;
 	cleanup_free char *text = NULL;
+	bool changed = false;
+	size_t length = 0;
 	struct stat st;
-	bool changed;
-	size_t length;
 	int r = correct(work, &work->changes, &text, &length, &changed, error);
 
 	if (r < 0 || (work->settings->out ? has_text(target, text, length) : !changed))

@@ -65,6 +65,15 @@ static void free_with_key(void *key, void *token, CRYPTO_EX_DATA *data, int inde
 	token_free(token);
 }
 
+/* A copy is OpenSSL's own, if there can be one at all: it needs no token, which would be freed with each of them. */
+static int copy_without(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **token, int index, long argument,
+			void *pointer)
+{
+	(void)to, (void)from, (void)index, (void)argument, (void)pointer;
+	*token = NULL;
+	return 1;
+}
+
 /* A pem_password_cb. A PIN that was refused is not given again while the key is loaded: tokens lock after a few. */
 static int give_pin(char *buffer, int size, int writing, void *context)
 {
@@ -91,15 +100,15 @@ static int read_pin(struct token *token, struct pkgima_error *error)
 {
 	cleanup_close int fd = open(token->uri.pin_source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char bytes[PKGIMA_TOKEN_PIN_MAX + 1], safe[256];
-	ssize_t length = 0;
 	const char *end;
+	ssize_t length;
 
 	pkgima_printable_into(token->uri.pin_source, safe, sizeof(safe));
-	if (fd >= 0)
-		length = pkgima_read_all(fd, bytes, sizeof(bytes));
-	if (fd < 0 || length < 0)
-		return pkgima_fail(error, fd < 0 ? -errno : (int)length, "cannot read the PIN from %s: %s", safe,
-				   strerror(fd < 0 ? errno : (int)-length));
+	if (fd < 0)
+		return pkgima_fail_errno(error, "cannot read the PIN from %s", safe);
+	length = pkgima_read_all(fd, bytes, sizeof(bytes));
+	if (length < 0)
+		return pkgima_fail(error, (int)length, "cannot read the PIN from %s: %s", safe, strerror((int)-length));
 	end = memchr(bytes, '\n', (size_t)length);
 	if (end)
 		length = end - bytes;
@@ -159,12 +168,15 @@ static int fail(const struct token *token, struct pkgima_error *error)
 		pkgima_fail(error, 0, "%s wants a PIN: there is no terminal to ask for it, and neither pin-source nor "
 			    PKGIMA_TOKEN_PIN_VARIABLE " gives one", token->name);
 	else
-		pkgima_fail(error, 0, "cannot use the key %s: %s", token->name, reason ? reason : "unknown reason");
+		pkgima_fail(error, 0, "cannot use the key %s: %s", token->name, reason ? reason : "there is none, or the PIN is wrong");
 	ERR_clear_error();
 	return token->question.no_terminal ? -ENOTTY : -EINVAL;
 }
 
-/* -ENOENT: there is no such provider. It stays loaded. */
+/*
+ * -ENOENT: there is no such provider. It stays loaded: when providers are torn down at the end of the process, what they loaded
+ * may have ended itself already.
+ */
 static int load_by_provider(struct token *token, EVP_PKEY **ret_key, struct pkgima_error *error)
 {
 	EVP_PKEY *key = NULL;
@@ -238,7 +250,7 @@ int pkgima_token_load(const char *uri, EVP_PKEY **ret_key, struct pkgima_error *
 	r = token_new(uri, &token, error);
 	if (r < 0)
 		return r;
-	index = EVP_PKEY_get_ex_new_index(0, NULL, NULL, NULL, free_with_key);
+	index = EVP_PKEY_get_ex_new_index(0, NULL, NULL, copy_without, free_with_key);
 	if (index < 0)
 		return fail(token, error);
 	r = load_by_provider(token, &key, error);

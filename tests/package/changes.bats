@@ -247,14 +247,14 @@ signed_by_us()
 }
 
 @test "a run that was ended between two files is completed by the next" {
-	cp -a upload done
-	sign --in-place "${changes/upload/done}"
+	cp -a upload completed
+	sign --in-place "${changes/upload/completed}"
 	# One package of two; both; and the .buildinfo.
 	for files in tiny_1.0_all.deb tiny-tools_1.0_all.deb "${buildinfo##*/}"; do
-		cp "done/$files" upload
+		cp "completed/$files" upload
 		cp -a upload again
 		run -0 sign --in-place "${changes/upload/again}"
-		diff -r done again
+		diff -r completed again
 		rm -r again
 	done
 	# A package that somebody else has signed is not what is listed.

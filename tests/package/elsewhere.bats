@@ -206,6 +206,7 @@ expired_certificate()
 	refused 3 'it has no end'
 	cp digests signatures
 	refused 3 'line 1: it is not "pkgima-signatures 1"'
+	# shellcheck disable=SC2016 # the inner shell's
 	run -3 bash -c 'ulimit -v 700000; head -c 300M /dev/zero | "$PKGIMA" attach --signatures /dev/stdin --out none hello.deb'
 	[[ $output == *"more than 268435456 bytes"* ]]
 	for document in signatures /dev/null good; do
@@ -226,7 +227,9 @@ expired_certificate()
 	run --separate-stderr -3 "$PKGIMA" sign-digests --key "$keys/ima.key" --cert "$keys/rogue/ima.pem" <digests
 	[ -z "$output" ]
 	[[ $stderr == *"the key does not belong to"* ]]
+	# shellcheck disable=SC2016 # the inner shell's
 	run -3 bash -c '"$PKGIMA" extract hello.deb >/dev/full'
+	# shellcheck disable=SC2016 # the inner shell's
 	run -3 bash -c '"$PKGIMA" sign-digests --key "$keys/ima.key" --cert "$keys/ima.pem" <digests >/dev/full'
 }
 

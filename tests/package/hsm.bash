@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2154 # variables of bats
+# shellcheck shell=bash disable=SC2154,SC2034 # variables of bats, and for it
 # For bats files with keys in tokens: "load hsm", behind helpers. The tokens are SoftHSM's, in the test's folder.
 
 module=/usr/lib/softhsm/libsofthsm2.so
