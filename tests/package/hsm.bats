@@ -216,6 +216,13 @@ alone()
 	run -3 signed_by "pkcs11:token=nosign;object=signing?$in_module" --out out packages
 	[[ $output == *"hello.deb: the key did not sign: Key function not permitted"* ]]
 	[[ $output == *"the key does not sign: stopped"* ]]
+	# Of files: said once, not for each, and none has an attribute.
+	mkdir files
+	for i in $(seq 300); do echo "$i" >"files/$i"; done
+	run -3 signed_by "pkcs11:token=nosign;object=signing?$in_module" --xattr -r files
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output == *"the key did not sign"* ]]
+	run ! grep -q . <(getfattr -R -n security.ima files 2>/dev/null)
 	run -3 signed_by "pkcs11:token=site;object=ca?$in_module" --out out packages
 	[[ $output == *"the key does not belong to"* ]]
 	run -3 signed_by "pkcs11:token=site;object=missing?$in_module" --out out packages

@@ -188,6 +188,17 @@ begin()
 	done
 }
 
+@test "a signal that is ignored, as under nohup, interrupts nothing" {
+	count_done() { find out -name '*.deb' 2>/dev/null | wc -l; }
+	begin env --ignore-signal=HUP --default-signal=INT "$PKGIMA" sign --key "$keys/ima.key" --cert "$keys/ima.der" \
+		--out out "$pool"
+	for _ in 1 2 3 4 5; do
+		kill -HUP "$pid"
+	done
+	wait "$pid"
+	diff -r "$whole" out
+}
+
 @test "interrupted in place: each package is as it was, or signed" {
 	cp -r "$pool" mine
 	count_done() { find mine -name '*.deb' -newer stamp | wc -l; }

@@ -62,8 +62,8 @@ static void expect_update(const char *text, const char *name, const char *wanted
 {
 	cleanup_changes struct pkgima_changes changes = { 0 };
 	struct pkgima_error error = { "" };
-	char *made;
-	size_t length;
+	char *made = NULL;
+	size_t length = 0;
 
 	if (parse(text, &changes, &error) < 0 ||
 	    pkgima_changes_update(&changes, find, (void *)name, &made, &length, &error) < 0)
