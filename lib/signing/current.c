@@ -2,11 +2,13 @@
 #include "current.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../deb.h"
 #include "../io.h"
 #include "../manifest.h"
 #include "../rpm.h"
+#include "deb_write.h"
 
 /* So much of the end of a member is compared. */
 #define TAIL ((size_t)16 * 1024)
@@ -114,62 +116,92 @@ static bool same_deb(const struct pkgima_deb *a, const struct rest *rest, const 
 	return read_rest(b, &other) == 0 && !memcmp(rest->digest, other.digest, sizeof(rest->digest));
 }
 
-static bool deb_is_current(const struct pkgima_deb *source, const struct pkgima_deb *target,
-			   const struct pkgima_entries *entries, enum pkgima_hash hash)
+static bool same_bytes(int a, off_t left, int b, off_t right, off_t length)
 {
-	__attribute__((cleanup(rest_free))) struct rest rest = { 0 };
+	uint8_t x[4096], y[4096];
 
-	for (size_t i = 0; i < entries->count; i++)
-		if (entries->list[i].hash != hash)
+	while (length > 0) {
+		ssize_t part = length < (off_t)sizeof(x) ? (ssize_t)length : (ssize_t)sizeof(x);
+
+		if (pkgima_pread_all(a, x, (size_t)part, left) != part || pkgima_pread_all(b, y, (size_t)part, right) != part ||
+		    memcmp(x, y, (size_t)part) != 0)
 			return false;
-	return read_rest(target, &rest) == 0 && lists_no_other(&rest, entries) &&
-	       (source == target || same_deb(target, &rest, source));
-}
-
-static bool rpm_is_current(const struct pkgima_rpm *source, const struct pkgima_rpm *target,
-			   const struct pkgima_entries *entries, const enum pkgima_hash *hash)
-{
-	off_t left = source->header_start, right = target->header_start;
-	uint8_t a[4096], b[4096];
-
-	if (hash && entries->count && entries->list[0].hash != *hash)
-		return false;
-	if (source == target)
-		return true;
-	if (source->payload_start - left != target->payload_start - right ||
-	    source->size - left != target->size - right)
-		return false;
-	while (left < source->payload_start) {
-		off_t all = source->payload_start - left;
-		ssize_t length = all < (off_t)sizeof(a) ? (ssize_t)all : (ssize_t)sizeof(a);
-
-		if (pkgima_pread_all(source->fd, a, (size_t)length, left) != length ||
-		    pkgima_pread_all(target->fd, b, (size_t)length, right) != length || memcmp(a, b, (size_t)length) != 0)
-			return false;
-		left += length;
-		right += length;
+		left += part;
+		right += part;
+		length -= part;
 	}
 	return true;
+}
+
+/* Is the control member what is written with these entries? Whoever builds a package anew writes another. */
+static bool control_is_ours(const struct pkgima_deb *deb, const struct pkgima_entries *entries)
+{
+	const struct pkgima_ar_member *member = &deb->members[deb->control];
+	cleanup_close int fd = memfd_create("control", MFD_CLOEXEC);
+	off_t length = PKGIMA_AR_HEADER + (off_t)member->size;
+
+	return fd >= 0 && pkgima_deb_write_control(deb, entries, fd, NULL) == 0 &&
+	       lseek(fd, 0, SEEK_CUR) == length + (length & 1) &&
+	       same_bytes(fd, 0, deb->fd, member->offset - PKGIMA_AR_HEADER, length);
+}
+
+static bool all_ok(const struct pkgima_package *package, const struct pkgima_certificate *certificate, bool payload,
+		   unsigned int threads, struct pkgima_package_check *check)
+{
+	/* A trust store of this certificate alone; borrowed, nothing of it is changed. */
+	struct pkgima_trust_item item = { .certificate = (struct pkgima_certificate *)certificate,
+					  .source = certificate->source };
+	const struct pkgima_trust trust = { .items = &item, .count = 1 };
+	bool is_signed = false;
+
+	if (package->format->check(package->file, &trust, payload, threads, check, &is_signed, NULL) < 0 || !is_signed)
+		return false;
+	for (size_t i = 0; i < check->entries.count; i++)
+		if (check->results[i].verdict != PKGIMA_VERDICT_OK)
+			return false;
+	return true;
+}
+
+static bool deb_is_current(const struct pkgima_package *source, const struct pkgima_package *target,
+			   const struct pkgima_certificate *certificate, enum pkgima_hash hash, unsigned int threads)
+{
+	cleanup_package_check struct pkgima_package_check check = { 0 };
+	__attribute__((cleanup(rest_free))) struct rest rest = { 0 };
+
+	/* Without a list of its files only the data member itself tells which there are: such packages are rare. */
+	if (read_rest(target->file, &rest) < 0 || !all_ok(target, certificate, !rest.md5sums, threads, &check))
+		return false;
+	for (size_t i = 0; i < check.entries.count; i++)
+		if (check.entries.list[i].hash != hash)
+			return false;
+	return lists_no_other(&rest, &check.entries) && control_is_ours(target->file, &check.entries) &&
+	       (source->file == target->file || same_deb(target->file, &rest, source->file));
+}
+
+static bool rpm_is_current(const struct pkgima_package *source, const struct pkgima_package *target,
+			   const struct pkgima_certificate *certificate, const enum pkgima_hash *hash,
+			   unsigned int threads)
+{
+	cleanup_package_check struct pkgima_package_check check = { 0 };
+	const struct pkgima_rpm *a = source->file, *b = target->file;
+	off_t length = a->payload_start - a->header_start;
+
+	if (!all_ok(target, certificate, false, threads, &check))
+		return false;
+	if (hash && check.entries.count && check.entries.list[0].hash != *hash)
+		return false;
+	return a == b || (length == b->payload_start - b->header_start &&
+			  a->size - a->header_start == b->size - b->header_start &&
+			  same_bytes(a->fd, a->header_start, b->fd, b->header_start, length));
 }
 
 bool pkgima_package_is_current(const struct pkgima_package *source, const struct pkgima_package *target,
 			       const struct pkgima_certificate *certificate, const enum pkgima_hash *hash,
 			       unsigned int threads)
 {
-	/* A trust store of this certificate alone; borrowed, nothing of it is changed. */
-	struct pkgima_trust_item item = { .certificate = (struct pkgima_certificate *)certificate,
-					  .source = certificate->source };
-	const struct pkgima_trust trust = { .items = &item, .count = 1 };
-	cleanup_package_check struct pkgima_package_check check = { 0 };
-	bool is_signed = false;
-
-	if (source->format != target->format ||
-	    target->format->check(target->file, &trust, false, threads, &check, &is_signed, NULL) < 0 || !is_signed)
+	if (source->format != target->format)
 		return false;
-	for (size_t i = 0; i < check.entries.count; i++)
-		if (check.results[i].verdict != PKGIMA_VERDICT_OK)
-			return false;
 	if (target->format == &pkgima_format_deb)
-		return deb_is_current(source->file, target->file, &check.entries, hash ? *hash : PKGIMA_HASH_SHA256);
-	return rpm_is_current(source->file, target->file, &check.entries, hash);
+		return deb_is_current(source, target, certificate, hash ? *hash : PKGIMA_HASH_SHA256, threads);
+	return rpm_is_current(source, target, certificate, hash, threads);
 }

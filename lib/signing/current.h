@@ -8,11 +8,12 @@
 /*
  * Is @target what pkgima_package_sign() once made of @source with the key of @certificate, so that it need not be made
  * anew? @target may be @source itself. Told without unpacking: from the control member and the end of the data member of a
- * .deb, from the headers of an .rpm. It is when
+ * .deb, from the headers of an .rpm. (The data member of a .deb without DEBIAN/md5sums is unpacked.) It is when
  * - it has signatures, all of them verify with @certificate, and their digests are of the algorithm @hash (NULL: the
  *   format's usual one);
- * - every maintainer script has one of its content, and every file that DEBIAN/md5sums lists has one; every file of an
- *   .rpm's header;
+ * - every maintainer script has one of its content, and every file that DEBIAN/md5sums lists has one, or without that
+ *   list every file has one of its content; every file of an .rpm's header;
+ * - the control member of a .deb is, byte for byte, what is written with them;
  * - and nothing else is different in @source: members but the control member have the same headers, sizes and last bytes,
  *   where the checksums of compressed data are, files of the control member the same content; an .rpm the same header,
  *   which has the payload's digest, and size.

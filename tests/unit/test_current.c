@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deb.h"
 #include "manifest.h"
 #include "rpm_maker.h"
 #include "signing/current.h"
@@ -235,6 +236,56 @@ static void test_deb_that_is_signed_in_part_is_not(void **state)
 	}
 }
 
+/* Unpacked and built anew: the manifest, and the list of MD5 sums, are those of other files. */
+static void test_deb_that_was_built_anew_is_not(void **state)
+{
+	const char *done = sign(build_deb("anew", &usual), &site.rsa, PKGIMA_HASH_SHA256);
+	const char *tree = support_path(site.folder, "unpacked"), *again = support_path(site.folder, "again.deb");
+	static const char *const compressions[] = { "-Zxz", "-Zgzip" };
+
+	(void)state;
+	assert_int_equal(support_run("dpkg-deb", "-R", done, tree, NULL), 0);
+	for (size_t i = 0; i < 2; i++) {
+		support_write_text(support_path(tree, "usr/bin/tool"), "another\n", 0755);
+		assert_int_equal(support_run("dpkg-deb", "--root-owner-group", compressions[i], "-b", tree, again, NULL), 0);
+		assert_false(is_current(again, again, &site.rsa, NULL));
+	}
+}
+
+/* The data member alone was exchanged, of a package that does not list its files. */
+static void test_deb_without_a_list_is_unpacked(void **state)
+{
+	struct content content = usual, changed = usual;
+	cleanup_bytes struct support_bytes ar = { 0 };
+	const char *done, *others, *mixed = support_path(site.folder, "mixed.deb");
+	struct pkgima_error error = { "" };
+
+	(void)state;
+	content.md5sums = changed.md5sums = NULL;
+	changed.tool = "b tool\n";
+	done = sign(build_deb("no-list", &content), &site.rsa, PKGIMA_HASH_SHA256);
+	others = build_deb("no-list-2", &changed);
+	assert_true(is_current(done, done, &site.rsa, NULL));
+	{
+		cleanup_package struct pkgima_package first = { 0 }, second = { 0 };
+		size_t length, other_length;
+		uint8_t *bytes = support_read(done, &length), *other = support_read(others, &other_length);
+		const struct pkgima_deb *a, *b;
+
+		assert_int_equal(pkgima_package_open(done, &first, &error), 0);
+		assert_int_equal(pkgima_package_open(others, &second, &error), 0);
+		a = first.file;
+		b = second.file;
+		support_append(&ar, bytes, (size_t)a->members[a->data].offset - PKGIMA_AR_HEADER);
+		support_append(&ar, other + b->members[b->data].offset - PKGIMA_AR_HEADER,
+			       other_length - (size_t)b->members[b->data].offset + PKGIMA_AR_HEADER);
+		free(bytes);
+		free(other);
+	}
+	support_write(mixed, ar.data, ar.length, 0644);
+	assert_false(is_current(mixed, mixed, &site.rsa, NULL));
+}
+
 /* One signature of all is another key's, or spoilt. */
 static void test_deb_with_a_bad_signature_is_not(void **state)
 {
@@ -336,6 +387,8 @@ int main(void)
 		cmocka_unit_test(test_deb_that_is_signed_is),
 		cmocka_unit_test(test_deb_that_was_made_of_another_is_not),
 		cmocka_unit_test(test_deb_that_is_signed_in_part_is_not),
+		cmocka_unit_test(test_deb_that_was_built_anew_is_not),
+		cmocka_unit_test(test_deb_without_a_list_is_unpacked),
 		cmocka_unit_test(test_deb_with_a_bad_signature_is_not),
 		cmocka_unit_test(test_rpm),
 		cmocka_unit_test(test_formats_are_not_mixed),
