@@ -176,11 +176,18 @@ $(O)/tests/unit/test_init_settings $(O)/tests/fuzz/fuzz_init_settings-replay $(O
 $(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/tests/fuzz/fuzz_init_policy: \
 	$(O)/pkg-ima-init/policy_text.o
 
-$(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(LIB)
+# A module for OpenSSL, which the test of the same name loads.
+$(O)/tests/unit/test_token_provider: | $(O)/tests/unit/modules/pkcs11.so
+$(O)/tests/unit/modules/pkcs11.so: $(O)/tests/unit/provider.o
+	$(Q)mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(CLI_LIBS)
+
+$(O)/tests/fuzz/%-replay: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS)
 
-$(FUZZERS): %: %.o $(LIB)
+$(FUZZERS): %: %.o $(SIGNING) $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(CLI_LIBS)
 

@@ -12,11 +12,21 @@
 #include "../lib/dpkg.h"
 #include "../lib/escape.h"
 #include "../lib/rpmdb.h"
+#include "../lib/signing/key.h"
+#include "../lib/signing/token.h"
 
 void cli_hide_memory(void)
 {
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	prctl(PR_SET_DUMPABLE, 0);
+}
+
+void cli_warn_about_key(const struct cli_command *command, const char *key, const char *what)
+{
+	if (pkgima_token_shows_pin(key))
+		cli_message(command, "warning: the PIN is on the command line, where every user can read it: use pin-source");
+	else if (pkgima_key_is_exposed(key))
+		cli_message(command, "warning: others than its owner can read %s", what);
 }
 
 static void message(const struct cli_command *command, const char *format, va_list args)
@@ -234,10 +244,15 @@ void cli_progress_show(struct cli_progress *progress, const char *format, ...)
 	fflush(stderr);
 }
 
-void cli_progress_end(struct cli_progress *progress)
+void cli_progress_clear(struct cli_progress *progress)
 {
 	if (progress->active)
 		fputs("\r\033[K", stderr);
+}
+
+void cli_progress_end(struct cli_progress *progress)
+{
+	cli_progress_clear(progress);
 	progress->active = false;
 }
 

@@ -32,8 +32,11 @@ struct cli_command {
 	int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
-extern const struct cli_command cmd_apply, cmd_audit, cmd_keygen, cmd_keys, cmd_mkinit, cmd_show, cmd_sign, cmd_status,
-	cmd_strip, cmd_verify;
+extern const struct cli_command cmd_apply, cmd_attach, cmd_audit, cmd_extract, cmd_keygen, cmd_keys, cmd_mkinit, cmd_show,
+	cmd_sign, cmd_sign_digests, cmd_status, cmd_strip, cmd_verify;
+
+/* Says what is amiss with the way in which KEY, @what ("the key file"), is named or kept. */
+void cli_warn_about_key(const struct cli_command *command, const char *key, const char *what);
 
 /* From now on no core dump and no other process of this user shows what is in memory: private keys. */
 void cli_hide_memory(void);
@@ -103,6 +106,8 @@ struct cli_progress {
 void cli_progress_begin(struct cli_progress *progress);
 bool cli_progress_due(struct cli_progress *progress);
 void cli_progress_show(struct cli_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Erases the line: something else is about to be printed. */
+void cli_progress_clear(struct cli_progress *progress);
 void cli_progress_end(struct cli_progress *progress);
 
 /* Flushes stdout: CLI_FAILED with a message when what was printed could not be written, else @status. */

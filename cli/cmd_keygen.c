@@ -133,8 +133,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	r = parse(command, argc, argv, &keygen);
 	if (r >= 0)
 		return r;
-	if (keygen.ca_key && pkgima_key_is_exposed(keygen.ca_key))
-		cli_message(command, "warning: others than its owner may read the CA's key");
+	if (keygen.ca_key)
+		cli_warn_about_key(command, keygen.ca_key, "the CA's key");
 	cli_hide_memory();
 	r = pkgima_keygen_run(&keygen, &error);
 	if (r == 0)
@@ -160,7 +160,7 @@ const struct cli_command cmd_keygen = {
 		"  --name CN       common name, 1 to 64 characters\n"
 		"  --algo ALGO     rsa2048 (what every kernel verifies), rsa3072, rsa4096, p256, p384\n"
 		"  --ca-cert FILE  certificate of the CA that issues the new one; else it is self-signed\n"
-		"  --ca-key KEY    that CA's private key\n"
+		"  --ca-key KEY    that CA's private key: a PEM file, or a pkcs11: URI\n"
 		"  --days N        validity, 1 to 36500 days, not beyond the CA's (3650 for a ca, else 1825)\n"
 		"  --out DIR       where; none of the three files may exist; made if it is missing\n"
 		"  -h, --help      show this\n",

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/signing/key.h"
@@ -12,40 +10,12 @@ struct arguments {
 	bool in_place, xattr;
 };
 
-/* Packages that are named on standard input, one a line. */
-static void sign_listed(struct sign_settings *settings)
-{
-	cleanup_free char *line = NULL;
-	size_t capacity = 0;
-	ssize_t length;
-
-	while ((length = getline(&line, &capacity, stdin)) > 0) {
-		if (line[length - 1] == '\n')
-			line[--length] = '\0';
-		if (length)
-			sign_path(settings, line);
-	}
-	if (ferror(stdin)) {
-		cli_message(settings->command, "cannot read the list: %s", strerror(errno));
-		settings->status = CLI_FAILED;
-	}
-}
-
 static void sign_all(struct sign_settings *settings, const struct arguments *arguments, char **paths)
 {
-	if (arguments->xattr) {
+	if (arguments->xattr)
 		sign_xattrs(settings, paths);
-		return;
-	}
-	cli_progress_begin(&settings->progress);
-	if (arguments->from)
-		sign_listed(settings);
-	for (; *paths; paths++)
-		sign_path(settings, *paths);
-	if (settings->progress.active) {
-		cli_progress_end(&settings->progress);
-		printf("%zu packages signed, %zu files\n", settings->packages, settings->files);
-	}
+	else
+		sign_packages(settings, paths, arguments->from ? stdin : NULL);
 }
 
 static int sign(struct sign_settings *settings, const struct arguments *arguments, char **paths)
@@ -57,13 +27,12 @@ static int sign(struct sign_settings *settings, const struct arguments *argument
 	int r;
 
 	cli_hide_memory();
+	cli_warn_about_key(command, arguments->key, "the key file");
 	r = pkgima_certificate_load(arguments->cert, &certificate, &error);
 	if (r == 0)
 		r = pkgima_key_load(arguments->key, &key, &error);
 	if (r == 0)
 		r = pkgima_key_check(key, certificate, time(NULL), &error);
-	if (r == 0 && pkgima_key_is_exposed(arguments->key))
-		cli_message(command, "warning: others than its owner can read the key file");
 	if (r == 0)
 		r = pkgima_signer_new(key, certificate, settings->threads, &settings->signer, &error);
 	if (r < 0) {
@@ -74,7 +43,11 @@ static int sign(struct sign_settings *settings, const struct arguments *argument
 	}
 	pkgima_signer_free(settings->signer);
 	EVP_PKEY_free(key);
-	return cli_finish(command, settings->status);
+	r = cli_finish(command, settings->status);
+	/* A signal that was held is taken now. */
+	if (settings->stop)
+		sigprocmask(SIG_SETMASK, &settings->signals, NULL);
+	return r;
 }
 
 static int check_arguments(struct sign_settings *settings, const struct arguments *arguments, int paths)
@@ -165,11 +138,14 @@ const struct cli_command cmd_sign = {
 		"       pkgima sign --xattr --key KEY --cert CERT [--hash HASH] [-j N] [-r] FILE...\n"
 		"Signs every file and maintainer script of .deb packages, every file of .rpm\n"
 		"packages, or sets security.ima of files. Every signature is verified with the\n"
-		"certificate before it is written. A folder means all packages below it.\n\n"
-		"  --key KEY      private key, a PEM file\n"
+		"certificate before it is written. A folder means all packages below it; x.changes\n"
+		"all .deb packages that it lists, with its checksums corrected. What this key has\n"
+		"signed already is passed over.\n\n"
+		"  --key KEY      private key: a PEM file, or a pkcs11: URI\n"
 		"  --cert CERT    its certificate, DER or PEM; one that no kernel would take is refused\n"
 		"  --hash HASH    sha256 (default), sha384 or sha512; of an .rpm, rpmbuild has chosen\n"
-		"  --out DIR      write the signed packages there; folders keep their structure\n"
+		"  --out DIR      write the signed packages there; folders keep their structure, and\n"
+		"                 relative names of a list their folders\n"
 		"  --in-place     replace the packages\n"
 		"  --from -       read names of packages from standard input, one a line\n"
 		"  --xattr        sign files, not packages: sets their security.ima\n"

@@ -5,8 +5,8 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_keygen, &cmd_sign, &cmd_show, &cmd_verify, &cmd_strip, &cmd_apply, &cmd_audit,
-	&cmd_keys, &cmd_mkinit, &cmd_status,
+	&cmd_keygen, &cmd_sign, &cmd_extract, &cmd_sign_digests, &cmd_attach, &cmd_show, &cmd_verify, &cmd_strip,
+	&cmd_apply, &cmd_audit, &cmd_keys, &cmd_mkinit, &cmd_status,
 };
 
 static void print_usage(FILE *to)
@@ -14,7 +14,7 @@ static void print_usage(FILE *to)
 	fputs("Usage: pkgima COMMAND [OPTION...] [ARGUMENT...]\n"
 	      "Per-file IMA signatures in packages, and the keys for them.\n\n", to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(to, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n'pkgima COMMAND --help' tells about one of them, pkgima(1) about all.\n"
 	      "Exit status: 0 all is well; 1 a verdict other than ok; 2 usage; 3 could not do it.\n", to);
 }

@@ -112,7 +112,7 @@ static void add_tree(struct batch *batch, char *path)
 	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
 	FTSENT *file;
 
-	while (tree && (file = fts_read(tree))) {
+	while (tree && !pkgima_signer_is_broken(batch->settings->signer) && (file = fts_read(tree))) {
 		if (file->fts_info == FTS_F && file->fts_level == FTS_ROOTLEVEL)
 			add_file(batch, path);
 		else if (file->fts_info == FTS_F)
@@ -132,7 +132,7 @@ void sign_xattrs(struct sign_settings *settings, char **paths)
 		failed(settings, *paths, "no memory to hash");
 		return;
 	}
-	for (; *paths; paths++) {
+	for (; *paths && !pkgima_signer_is_broken(settings->signer); paths++) {
 		if (settings->recursive)
 			add_tree(&batch, *paths);
 		else

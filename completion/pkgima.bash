@@ -2,13 +2,16 @@
 # shellcheck shell=bash
 # Completion of pkgima(1) for bash. Needs nothing of the package bash-completion.
 
-_pkgima_commands='keygen sign show verify strip apply audit keys mkinit status'
+_pkgima_commands='keygen sign extract sign-digests attach show verify strip apply audit keys mkinit status'
 
 # The options of a command.
 _pkgima_options() {
 	case $1 in
 	keygen) echo '--type --name --algo --ca-cert --ca-key --days --out --help -h' ;;
 	sign) echo '--key --cert --hash --out --in-place --from --xattr --help -r -j -h' ;;
+	extract) echo '--hash --from --help -j -h' ;;
+	sign-digests) echo '--key --cert --help -j -h' ;;
+	attach) echo '--signatures --cert --hash --out --in-place --from --help -j -h' ;;
 	show) echo '--json --help -h' ;;
 	verify) echo '--certs --payload --json --help -h' ;;
 	strip) echo '--in-place --help -h' ;;
@@ -80,7 +83,7 @@ _pkgima_value() {
 	--select) _pkgima_words 'all exec' ;;
 	--from) _pkgima_words '-' ;;
 	--cert | --ca-cert | --certs) _pkgima_files '*.@(der|pem|crt)' ;;
-	--key | --ca-key | --init) _pkgima_files ;;
+	--key | --ca-key | --init | --signatures) _pkgima_files ;;
 	--policy) _pkgima_policies ;;
 	--key-id) _pkgima_words 'none' ;;
 	--out | --root) _pkgima_folders ;;
@@ -112,9 +115,10 @@ _pkgima() {
 		if [[ " ${COMP_WORDS[*]} " == *' --xattr '* ]]; then
 			_pkgima_files
 		else
-			_pkgima_files '*.deb'
+			_pkgima_files '*.@(deb|rpm|changes)'
 		fi
 		;;
+	extract | attach) _pkgima_files '*.@(deb|rpm|changes)' ;;
 	show | audit) _pkgima_files ;;
 	verify | strip) _pkgima_files '*.deb' ;;
 	apply) _pkgima_packages ;;

@@ -69,6 +69,22 @@ void pkgima_hex(const uint8_t *bytes, size_t length, char *output)
 	*output = '\0';
 }
 
+bool pkgima_unhex(const char *text, size_t length, uint8_t *output)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (length % 2)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+
+		if (!digit)
+			return false;
+		output[i / 2] = (uint8_t)(output[i / 2] << 4 | (uint8_t)(digit - digits));
+	}
+	return true;
+}
+
 const EVP_MD *pkgima_hash_md(enum pkgima_hash hash)
 {
 	switch (hash) {

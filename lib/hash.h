@@ -39,6 +39,8 @@ bool pkgima_hash_from_number(uint8_t number, enum pkgima_hash *ret_hash);
 
 /* Lower-case hexadecimal of @length bytes; @output takes 2 * @length + 1 bytes. */
 void pkgima_hex(const uint8_t *bytes, size_t length, char *output);
+/* The same back: @length characters, an even number of them; false for anything but lower-case hexadecimal. */
+bool pkgima_unhex(const char *text, size_t length, uint8_t *output);
 
 /*
  * A running digest. One object may be used for any number of digests after another, by one thread.

@@ -117,6 +117,39 @@ int pkgima_read_file(int fd, const char *name, size_t max, uint8_t **ret_data, s
 	return 0;
 }
 
+int pkgima_read_stream(int fd, const char *name, size_t max, uint8_t **ret_data, size_t *ret_length,
+		       struct pkgima_error *error)
+{
+	cleanup_free uint8_t *data = NULL;
+	size_t length = 0, capacity = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (length == capacity) {
+			uint8_t *more;
+
+			capacity = capacity ? capacity * 2 : (size_t)64 * 1024;
+			more = realloc(data, capacity + 1);
+			if (!more)
+				return pkgima_fail(error, -ENOMEM, "%s: no memory for %zu bytes", name, capacity);
+			data = more;
+		}
+		n = pkgima_read_all(fd, data + length, capacity - length);
+		if (n < 0)
+			return pkgima_fail(error, (int)n, "cannot read %s: %s", name, strerror((int)-n));
+		length += (size_t)n;
+		if (length > max)
+			return pkgima_fail(error, -EFBIG, "%s: more than %zu bytes", name, max);
+		if (length < capacity)
+			break;
+	}
+	data[length] = '\0';
+	*ret_length = length;
+	*ret_data = pkgima_steal_pointer(&data);
+	return 0;
+}
+
 /*
  * A name for a file that will be renamed: hidden, and different for each run and file. It needs no secret, and early in a
  * boot getrandom() would wait for one: then time and process have to do, and O_EXCL or linkat() finds what is taken.

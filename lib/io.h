@@ -30,6 +30,12 @@ int pkgima_read_file(int fd, const char *name, size_t max, uint8_t **ret_data, s
 		     struct pkgima_error *error);
 
 /*
+ * The same for what need not be a file, from where @fd stands to its end: a pipe, for example. Memory grows with what comes.
+ */
+int pkgima_read_stream(int fd, const char *name, size_t max, uint8_t **ret_data, size_t *ret_length,
+		       struct pkgima_error *error);
+
+/*
  * A file that appears under its name whole or not at all: it is written without a name (O_TMPFILE) or, where the file
  * system has no such files, under a temporary one in the same folder, and gets the name after fsync.
  */

@@ -7,10 +7,9 @@
 
 #include <openssl/evp.h>
 
+#include "base64.h"
 #include "escape.h"
 #include "signature.h"
-
-#define BASE64_LENGTH(bytes) ((((bytes) + 2) / 3) * 4)
 
 /* One line while it is read; fields are taken off its front. */
 struct line {
@@ -55,25 +54,14 @@ static int take_digest(struct line *line, struct pkgima_entry *entry)
 		return r;
 	if (length != 2 * pkgima_hash_size(entry->hash))
 		return refuse(line, "the digest has not the length of its algorithm");
-	for (size_t i = 0; i < length; i++) {
-		static const char digits[] = "0123456789abcdef";
-		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-
-		if (!digit)
-			return refuse(line, "the digest is not lower-case hexadecimal");
-		entry->digest[i / 2] = (uint8_t)(entry->digest[i / 2] << 4 | (uint8_t)(digit - digits));
-	}
+	if (!pkgima_unhex(text, length, entry->digest))
+		return refuse(line, "the digest is not lower-case hexadecimal");
 	return 0;
 }
 
-/*
- * OpenSSL's decoder passes over white space and takes bits that do not count; encoding again shows whether the text is
- * the one form of the value.
- */
 static int take_value(struct line *line, struct pkgima_entries *entries, bool optional, struct pkgima_value *ret_value)
 {
 	uint8_t bytes[PKGIMA_SIGNATURE_MAX + 3];
-	char again[BASE64_LENGTH(PKGIMA_SIGNATURE_MAX) + 1];
 	const char *text = NULL;
 	size_t length = 0, size;
 	int r;
@@ -85,16 +73,12 @@ static int take_value(struct line *line, struct pkgima_entries *entries, bool op
 		return 0;
 	if (length == 0)
 		return refuse(line, "a signature is empty");
-	if (length > BASE64_LENGTH(PKGIMA_SIGNATURE_MAX))
+	if (length > PKGIMA_BASE64_LENGTH(PKGIMA_SIGNATURE_MAX))
 		return refuse(line, "a signature is too long");
-	if (length % 4 || EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length) != (int)(length / 4 * 3))
+	if (!pkgima_base64_decode(text, length, bytes, sizeof(bytes), &size))
 		return refuse(line, "a signature is not base64");
-	size = length / 4 * 3 - (text[length - 1] == '=') - (text[length - 2] == '=');
 	if (size > PKGIMA_SIGNATURE_MAX)
 		return refuse(line, "a signature is too long");
-	EVP_EncodeBlock((unsigned char *)again, bytes, (int)size);
-	if (memcmp(again, text, length) != 0)
-		return refuse(line, "a signature is not base64");
 	ret_value->bytes = pkgima_entries_keep(entries, bytes, size);
 	ret_value->length = size;
 	return ret_value->bytes ? 0 : pkgima_fail(line->error, -ENOMEM, "no memory for a manifest");
@@ -223,7 +207,7 @@ static size_t line_size(const struct pkgima_entry *entry)
 	ssize_t path = pkgima_escape(entry->path, strlen(entry->path), escaped, sizeof(escaped));
 
 	return strlen(pkgima_hash_name(entry->hash)) + 2 * pkgima_hash_size(entry->hash) +
-	       BASE64_LENGTH(entry->ima.length) + (entry->evm.bytes ? BASE64_LENGTH(entry->evm.length) : 1) + 1 +
+	       PKGIMA_BASE64_LENGTH(entry->ima.length) + (entry->evm.bytes ? PKGIMA_BASE64_LENGTH(entry->evm.length) : 1) + 1 +
 	       (path < 0 ? 0 : (size_t)path) + 6;
 }
 
@@ -273,7 +257,7 @@ static size_t format_line(const struct pkgima_entry *entry, char *line)
 	return (size_t)(to - line);
 }
 
-_Static_assert(8 + 2 * PKGIMA_DIGEST_MAX + 2 * (BASE64_LENGTH(PKGIMA_SIGNATURE_MAX) + 2) + 4 +
+_Static_assert(8 + 2 * PKGIMA_DIGEST_MAX + 2 * (PKGIMA_BASE64_LENGTH(PKGIMA_SIGNATURE_MAX) + 2) + 4 +
 		       PKGIMA_ESCAPED_MAX(PKGIMA_PATH_MAX) < PKGIMA_MANIFEST_LINE_MAX,
 	       "the longest line that is written can be read");
 

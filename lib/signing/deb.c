@@ -27,10 +27,13 @@ static void pending_free(struct pending *pending)
 	pkgima_entries_free(&pending->links);
 }
 
+/* Without a signer the entry stays without a signature. */
 static int add_entry(struct pkgima_entries *entries, struct pending *pending, struct pkgima_signer *signer,
 		     const struct pkgima_entry *model, struct pkgima_error *error)
 {
 	struct pkgima_entry *entry = pkgima_entries_add(entries);
+	char safe[256];
+	int r;
 
 	if (pending->count == pending->capacity) {
 		size_t capacity = pending->capacity ? pending->capacity * 2 : 64;
@@ -48,7 +51,12 @@ static int add_entry(struct pkgima_entries *entries, struct pending *pending, st
 	entry->path = pkgima_entries_keep(entries, model->path, strlen(model->path));
 	if (!entry->path)
 		return pkgima_fail(error, -ENOMEM, "no memory for the list of files");
-	return pkgima_signer_submit(signer, entry->hash, entry->digest, &pending->values[pending->count++], error);
+	if (!signer)
+		return 0;
+	r = pkgima_signer_submit(signer, entry->hash, entry->digest, &pending->values[pending->count++], error);
+	if (r < 0)
+		pkgima_fail_within(error, r, "%s", pkgima_printable_into(entry->path, safe, sizeof(safe)));
+	return r;
 }
 
 static int add_scripts(const struct pkgima_control *control, struct pkgima_entries *entries, struct pending *pending,
@@ -183,7 +191,7 @@ static int resolve_links(struct pkgima_entries *entries, const struct pkgima_ent
 	return 0;
 }
 
-/* Digests of all that is to be signed, signed, sorted. */
+/* Digests of all that is to be signed, sorted; signed, if there is a signer. */
 static int make_entries(const struct pkgima_deb *deb, struct pkgima_signer *signer, enum pkgima_hash hash,
 			unsigned int threads, struct pkgima_entries *entries, struct pkgima_error *error)
 {
@@ -203,11 +211,11 @@ static int make_entries(const struct pkgima_deb *deb, struct pkgima_signer *sign
 	if (r == 0)
 		r = add_payload(deb, &conffiles, entries, &pending, hasher, signer, hash, threads, error);
 	pkgima_hasher_free(hasher);
-	if (r == 0)
+	if (r == 0 && signer)
 		r = pkgima_signer_wait(signer, error);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < entries->count; i++)
+	for (size_t i = 0; i < entries->count && signer; i++)
 		entries->list[i].ima = *pending.values[i];
 	pkgima_entries_sort(entries);
 	return resolve_links(entries, &conffiles, &pending.links, error);
@@ -227,6 +235,12 @@ int pkgima_deb_sign(const struct pkgima_deb *deb, struct pkgima_signer *signer, 
 		return r;
 	*ret_entries = entries.count;
 	return 0;
+}
+
+int pkgima_deb_digests(const struct pkgima_deb *deb, enum pkgima_hash hash, unsigned int threads,
+		       struct pkgima_entries *entries, struct pkgima_error *error)
+{
+	return make_entries(deb, NULL, hash, threads, entries, error);
 }
 
 bool pkgima_deb_has_openpgp(const struct pkgima_deb *deb)

@@ -14,6 +14,10 @@ int pkgima_deb_sign(const struct pkgima_deb *deb, struct pkgima_signer *signer, 
 		    unsigned int threads, struct pkgima_output *output, size_t *ret_entries,
 		    struct pkgima_error *error);
 
+/* An entry, without a signature, for each file that pkgima_deb_sign() signs; @entries must be empty. */
+int pkgima_deb_digests(const struct pkgima_deb *deb, enum pkgima_hash hash, unsigned int threads,
+		       struct pkgima_entries *entries, struct pkgima_error *error);
+
 /*
  * Writes the package without its manifest to @output. *@ret_had_manifest tells whether there was one; if not, nothing
  * is written.

@@ -178,8 +178,8 @@ static int write_padding(int fd, uint64_t size, struct pkgima_error *error)
 }
 
 /* The control member is of unknown size until it is written: its header is filled in afterwards. */
-static int replace_control(const struct pkgima_deb *deb, const struct pkgima_entries *entries, int fd,
-			   struct pkgima_error *error)
+int pkgima_deb_write_control(const struct pkgima_deb *deb, const struct pkgima_entries *entries, int fd,
+			     struct pkgima_error *error)
 {
 	char header[PKGIMA_AR_HEADER] = { 0 };
 	off_t at = lseek(fd, 0, SEEK_CUR);
@@ -209,7 +209,7 @@ int pkgima_deb_write(const struct pkgima_deb *deb, const struct pkgima_entries *
 		const struct pkgima_ar_member *member = &deb->members[i];
 
 		if (i == deb->control) {
-			r = replace_control(deb, entries, fd, error);
+			r = pkgima_deb_write_control(deb, entries, fd, error);
 			continue;
 		}
 		r = write_bytes(fd, member->header, sizeof(member->header), error);

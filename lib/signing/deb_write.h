@@ -11,4 +11,8 @@
 int pkgima_deb_write(const struct pkgima_deb *deb, const struct pkgima_entries *entries, int fd,
 		     struct pkgima_error *error);
 
+/* The part of it that is new: the control member, with its header in front and padding behind it, where @fd stands. */
+int pkgima_deb_write_control(const struct pkgima_deb *deb, const struct pkgima_entries *entries, int fd,
+			     struct pkgima_error *error);
+
 #endif

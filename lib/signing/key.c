@@ -4,65 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/ui.h>
 
 #include "../escape.h"
 #include "../io.h"
-
-#define PKCS11 "pkcs11:"
+#include "passphrase.h"
+#include "token.h"
 
 PKGIMA_DEFINE_CLEANUP(bio, BIO, BIO_vfree)
 #define cleanup_bio PKGIMA_CLEANUP(bio_cleanup)
-PKGIMA_DEFINE_CLEANUP(ui, UI, UI_free)
-#define cleanup_ui PKGIMA_CLEANUP(ui_cleanup)
-
-static inline void openssl_free_cleanup(char **text)
-{
-	OPENSSL_free(*text);
-}
-#define cleanup_openssl_free PKGIMA_CLEANUP(openssl_free_cleanup)
-
-struct passphrase {
-	const char *name;  /* of the key file */
-	bool asked, no_terminal;
-};
-
-/* Without a terminal OpenSSL would go on with stdin, which holds something else or waits for ever. */
-static bool has_terminal(void)
-{
-	cleanup_close int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-	return fd >= 0;
-}
-
-static int ask_passphrase(char *buffer, int size, int writing, void *context)
-{
-	struct passphrase *passphrase = context;
-	cleanup_openssl_free char *prompt = NULL;
-	cleanup_ui UI *ui = NULL;
-
-	(void)writing;
-	passphrase->asked = true;
-	passphrase->no_terminal = !has_terminal();
-	if (passphrase->no_terminal || size < 2)
-		return -1;
-	ui = UI_new();
-	if (!ui)
-		return -1;
-	prompt = UI_construct_prompt(ui, "passphrase", passphrase->name);
-	if (!prompt || UI_add_input_string(ui, prompt, 0, buffer, 0, size - 1) < 0 || UI_process(ui) != 0) {
-		OPENSSL_cleanse(buffer, (size_t)size);
-		return -1;
-	}
-	return (int)strlen(buffer);
-}
 
 /* Why OpenSSL could not: its first error is the most telling one. */
 static const char *openssl_reason(void)
@@ -76,13 +31,13 @@ static int parse_key(const uint8_t *data, size_t length, const char *name, EVP_P
 		     struct pkgima_error *error)
 {
 	cleanup_bio BIO *bio = BIO_new_mem_buf(data, (int)length);
-	struct passphrase passphrase = { .name = name };
+	struct pkgima_passphrase passphrase = { .what = "passphrase", .name = name };
 	EVP_PKEY *key;
 
 	if (!bio)
 		return pkgima_fail(error, -ENOMEM, "%s: no memory for the key", name);
 	ERR_clear_error();
-	key = PEM_read_bio_PrivateKey(bio, NULL, ask_passphrase, &passphrase);
+	key = PEM_read_bio_PrivateKey(bio, NULL, pkgima_passphrase_ask, &passphrase);
 	if (key) {
 		ERR_clear_error();
 		*ret_key = key;
@@ -99,24 +54,19 @@ static int parse_key(const uint8_t *data, size_t length, const char *name, EVP_P
 	return passphrase.no_terminal ? -ENOTTY : -EINVAL;
 }
 
-static bool is_pkcs11(const char *key)
-{
-	return strncasecmp(key, PKCS11, strlen(PKCS11)) == 0;
-}
-
 int pkgima_key_load(const char *key, EVP_PKEY **ret_key, struct pkgima_error *error)
 {
-	cleanup_free char *name = pkgima_printable(key);
+	cleanup_free char *name = NULL;
 	cleanup_close int fd = -1;
 	uint8_t *data = NULL;
 	size_t length = 0;
 	int r;
 
+	if (pkgima_token_is_uri(key))
+		return pkgima_token_load(key, ret_key, error);
+	name = pkgima_printable(key);
 	if (!name)
 		return pkgima_fail(error, -ENOMEM, "no memory for the key");
-	/* A URI may hold the token's PIN: it is not repeated. */
-	if (is_pkcs11(key))
-		return pkgima_fail(error, -EOPNOTSUPP, "keys in PKCS #11 tokens (" PKCS11 ") are not supported yet");
 	fd = open(key, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return pkgima_fail_errno(error, "cannot open key %s", name);
@@ -129,17 +79,25 @@ int pkgima_key_load(const char *key, EVP_PKEY **ret_key, struct pkgima_error *er
 	return r;
 }
 
+int pkgima_key_check_certificate(const struct pkgima_certificate *certificate, time_t when, struct pkgima_error *error)
+{
+	const char *problem = pkgima_certificate_leaf_problem(certificate);
+
+	if (!problem)
+		problem = pkgima_certificate_validity_problem(certificate, when);
+	if (problem)
+		return pkgima_fail(error, -EINVAL, "%s cannot be used to sign files: %s", certificate->source, problem);
+	return 0;
+}
+
 int pkgima_key_check(EVP_PKEY *key, const struct pkgima_certificate *certificate, time_t when,
 		     struct pkgima_error *error)
 {
-	const char *problem = pkgima_certificate_leaf_problem(certificate);
+	int r = pkgima_key_check_certificate(certificate, when, error);
 	int same;
 
-	if (problem)
-		return pkgima_fail(error, -EINVAL, "%s cannot be used to sign files: %s", certificate->source, problem);
-	problem = pkgima_certificate_validity_problem(certificate, when);
-	if (problem)
-		return pkgima_fail(error, -EINVAL, "%s cannot be used to sign files: %s", certificate->source, problem);
+	if (r < 0)
+		return r;
 	same = EVP_PKEY_eq(key, certificate->key);
 	ERR_clear_error();
 	if (same != 1)
@@ -151,5 +109,5 @@ bool pkgima_key_is_exposed(const char *key)
 {
 	struct stat st;
 
-	return !is_pkcs11(key) && stat(key, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRGRP | S_IROTH));
+	return !pkgima_token_is_uri(key) && stat(key, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRGRP | S_IROTH));
 }

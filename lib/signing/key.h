@@ -16,9 +16,9 @@
 #define PKGIMA_KEY_MAX (64 * 1024)
 
 /*
- * Loads the private key that @key names (a PEM file; "pkcs11:" URIs are refused with a text until they are handled).
- * An encrypted file asks for its passphrase on the terminal; without a terminal that is -ENOTTY. The bytes read are
- * wiped. Caller frees with EVP_PKEY_free().
+ * Loads the private key that @key names: a PEM file, or one in a token by its "pkcs11:" URI (token.h). An encrypted file
+ * asks for its passphrase on the terminal, a token for its PIN where none was given; without a terminal that is -ENOTTY.
+ * The bytes read are wiped. Caller frees with EVP_PKEY_free().
  */
 int pkgima_key_load(const char *key, EVP_PKEY **ret_key, struct pkgima_error *error);
 
@@ -28,6 +28,9 @@ int pkgima_key_load(const char *key, EVP_PKEY **ret_key, struct pkgima_error *er
  */
 int pkgima_key_check(EVP_PKEY *key, const struct pkgima_certificate *certificate, time_t when,
 		     struct pkgima_error *error);
+
+/* The part of it that is about the certificate alone. */
+int pkgima_key_check_certificate(const struct pkgima_certificate *certificate, time_t when, struct pkgima_error *error);
 
 /* Is @key a file that its group or others may read? False also when that cannot be told. */
 bool pkgima_key_is_exposed(const char *key);

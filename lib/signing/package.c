@@ -31,6 +31,17 @@ int pkgima_package_sign(const struct pkgima_package *package, struct pkgima_sign
 	return r < 0 ? r : pkgima_rpm_sign(package->file, signer, output, ret_entries, error);
 }
 
+int pkgima_package_digests(const struct pkgima_package *package, const enum pkgima_hash *hash, unsigned int threads,
+			   struct pkgima_entries *entries, struct pkgima_error *error)
+{
+	int r;
+
+	if (package->format == &pkgima_format_deb)
+		return pkgima_deb_digests(package->file, hash ? *hash : PKGIMA_HASH_SHA256, threads, entries, error);
+	r = hash ? check_hash(package->file, *hash, error) : 0;
+	return r < 0 ? r : pkgima_rpm_digests(package->file, entries, error);
+}
+
 int pkgima_package_strip(const struct pkgima_package *package, struct pkgima_output *output, bool *ret_was_signed,
 			 struct pkgima_error *error)
 {

@@ -15,6 +15,10 @@ int pkgima_package_sign(const struct pkgima_package *package, struct pkgima_sign
 			unsigned int threads, struct pkgima_output *output, size_t *ret_entries,
 			struct pkgima_error *error);
 
+/* An entry for each file that pkgima_package_sign() signs, for its digest; @entries must be empty. */
+int pkgima_package_digests(const struct pkgima_package *package, const enum pkgima_hash *hash, unsigned int threads,
+			   struct pkgima_entries *entries, struct pkgima_error *error);
+
 /* Writes the package without signatures; *@ret_was_signed: if it had none, nothing is written. */
 int pkgima_package_strip(const struct pkgima_package *package, struct pkgima_output *output, bool *ret_was_signed,
 			 struct pkgima_error *error);

@@ -151,9 +151,32 @@ static int read_back(const struct pkgima_output *output, const struct pkgima_ent
 	return r < 0 ? pkgima_fail_within(error, r, "the signed package cannot be used") : 0;
 }
 
-/* Signs; entries that share a digest share the value. */
-static int sign_entries(const struct pkgima_rpm *rpm, const int *file_of, struct pkgima_entries *entries,
-			struct pkgima_signer *signer, struct pkgima_error *error)
+/* What is to be signed. *@ret_file_of (may be NULL): the file's index for each entry, the caller's. */
+static int read_entries(const struct pkgima_rpm *rpm, struct pkgima_entries *entries, int **ret_file_of,
+			struct pkgima_error *error)
+{
+	cleanup_free int *file_of = NULL;
+	char safe[256];
+	int r = pkgima_rpm_entries(rpm->files, entries, &file_of, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < entries->count; i++)
+		if (!pkgima_rpm_has_digest(rpm->files, file_of[i]))
+			return pkgima_fail(error, -EINVAL, "%s has no digest in the header",
+					   pkgima_printable_into(entries->list[i].path, safe, sizeof(safe)));
+	if (ret_file_of)
+		*ret_file_of = pkgima_steal_pointer(&file_of);
+	return 0;
+}
+
+int pkgima_rpm_digests(const struct pkgima_rpm *rpm, struct pkgima_entries *entries, struct pkgima_error *error)
+{
+	return read_entries(rpm, entries, NULL, error);
+}
+
+/* Entries that share a digest share the value. */
+static int sign_entries(struct pkgima_entries *entries, struct pkgima_signer *signer, struct pkgima_error *error)
 {
 	cleanup_free const struct pkgima_value **values = calloc(entries->count + 1, sizeof(const struct pkgima_value *));
 	char safe[256];
@@ -161,12 +184,13 @@ static int sign_entries(const struct pkgima_rpm *rpm, const int *file_of, struct
 
 	if (!values)
 		return pkgima_fail(error, -ENOMEM, "no memory for its files");
-	for (size_t i = 0; i < entries->count; i++)
-		if (!pkgima_rpm_has_digest(rpm->files, file_of[i]))
-			return pkgima_fail(error, -EINVAL, "%s has no digest in the header",
-					   pkgima_printable_into(entries->list[i].path, safe, sizeof(safe)));
-	for (size_t i = 0; i < entries->count && r == 0; i++)
-		r = pkgima_signer_submit(signer, entries->list[i].hash, entries->list[i].digest, &values[i], error);
+	for (size_t i = 0; i < entries->count && r == 0; i++) {
+		const struct pkgima_entry *entry = &entries->list[i];
+
+		r = pkgima_signer_submit(signer, entry->hash, entry->digest, &values[i], error);
+		if (r < 0)
+			pkgima_fail_within(error, r, "%s", pkgima_printable_into(entry->path, safe, sizeof(safe)));
+	}
 	if (r == 0)
 		r = pkgima_signer_wait(signer, error);
 	for (size_t i = 0; i < entries->count && r == 0; i++)
@@ -227,9 +251,9 @@ int pkgima_rpm_sign(const struct pkgima_rpm *rpm, struct pkgima_signer *signer, 
 	Header header = NULL;
 	int r;
 
-	r = pkgima_rpm_entries(rpm->files, &entries, &file_of, error);
+	r = read_entries(rpm, &entries, &file_of, error);
 	if (r == 0)
-		r = sign_entries(rpm, file_of, &entries, signer, error);
+		r = sign_entries(&entries, signer, error);
 	if (r == 0)
 		r = load_signature_header(rpm, &header, &original, error);
 	if (r < 0)

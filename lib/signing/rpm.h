@@ -16,6 +16,9 @@
 int pkgima_rpm_sign(const struct pkgima_rpm *rpm, struct pkgima_signer *signer, struct pkgima_output *output,
 		    size_t *ret_entries, struct pkgima_error *error);
 
+/* An entry for each file that pkgima_rpm_sign() signs; @entries must be empty. */
+int pkgima_rpm_digests(const struct pkgima_rpm *rpm, struct pkgima_entries *entries, struct pkgima_error *error);
+
 /*
  * Writes the package without file signatures to @output. *@ret_was_signed tells whether it had any; if not, nothing is
  * written. As with rpmsign --delfilesign the space becomes reserved space where the package has some.

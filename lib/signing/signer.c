@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 
 /* A table that cannot grow is a failure to report, not a reason to exit. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "../base64.h"
 #include "../parallel.h"
 #include "../signature.h"
 
@@ -24,13 +26,15 @@ struct job {
 		enum pkgima_hash hash;
 		uint8_t digest[PKGIMA_DIGEST_MAX];
 	} key;
+	const struct pkgima_digest *given; /* its signature, where there is no key */
 	struct pkgima_value value;   /* allocated by the thread that signs */
 	struct job *next;            /* in the queue */
 	UT_hash_handle hh;
 };
 
 struct pkgima_signer {
-	EVP_PKEY *key;
+	EVP_PKEY *key;               /* or NULL, and: */
+	const struct pkgima_digests *given;
 	const struct pkgima_certificate *certificate;
 	struct job *jobs;            /* all since the last reset, by digest; the submitting thread's alone */
 	size_t total;
@@ -40,7 +44,7 @@ struct pkgima_signer {
 	struct job *first, *last;    /* queue */
 	unsigned int busy;           /* threads that sign at this moment */
 	unsigned int idle;           /* threads that wait for work */
-	bool stop;
+	bool stop, broken;
 	int result;
 	struct pkgima_error error;
 
@@ -49,8 +53,8 @@ struct pkgima_signer {
 };
 
 /*
- * What a thread signs and verifies with. It has a copy of the key: RSA blinding belongs to the thread that first used the
- * key, and all others would queue for a shared one.
+ * What a thread signs and verifies with. It has a copy of the key, if that is OpenSSL's own: RSA blinding belongs to the
+ * thread that first used the key, and all others would queue for a shared one.
  */
 struct hand {
 	EVP_PKEY *key;
@@ -68,25 +72,45 @@ static void hand_release(struct hand *hand)
 	hand->key = NULL;
 }
 
+/*
+ * A key in a token cannot be copied, and what EVP_PKEY_dup() makes of an engine's EC key shares parts with it that are then
+ * released twice. All threads share the one: engine and provider give each signature that is being made a session of its
+ * own, as many as the token has.
+ */
+static EVP_PKEY *copy_or_share(EVP_PKEY *key)
+{
+	const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+	const char *name = provider ? OSSL_PROVIDER_get0_name(provider) : "";
+	EVP_PKEY *copy = NULL;
+
+	if (!strcmp(name, "default") || !strcmp(name, "fips"))
+		copy = EVP_PKEY_dup(key);
+	if (!copy && EVP_PKEY_up_ref(key) == 1)
+		copy = key;
+	return copy;
+}
+
+/* Sets a context to what all signatures are: of a digest that is there already, RSA ones of PKCS #1 version 1.5. */
+static bool set_up(EVP_PKEY_CTX *context, bool rsa, enum pkgima_hash hash)
+{
+	return (!rsa || EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1) &&
+	       EVP_PKEY_CTX_set_signature_md(context, pkgima_hash_md(hash)) == 1;
+}
+
 static int hand_prepare(struct hand *hand, const struct pkgima_signer *signer, enum pkgima_hash hash)
 {
-	bool rsa = EVP_PKEY_is_a(signer->key, "RSA");
+	bool rsa = EVP_PKEY_is_a(signer->certificate->key, "RSA");
 
-	hand->key = EVP_PKEY_dup(signer->key);
-	/* A key in a token cannot be copied: then all share the one. */
-	if (!hand->key && EVP_PKEY_up_ref(signer->key) == 1)
-		hand->key = signer->key;
-	hand->sign = EVP_PKEY_CTX_new_from_pkey(NULL, hand->key, NULL);
 	hand->verify = EVP_PKEY_CTX_new_from_pkey(NULL, signer->certificate->key, NULL);
-	if (!hand->sign || !hand->verify || EVP_PKEY_sign_init(hand->sign) != 1 ||
-	    EVP_PKEY_verify_init(hand->verify) != 1)
+	if (!hand->verify || EVP_PKEY_verify_init(hand->verify) != 1 || !set_up(hand->verify, rsa, hash))
 		return -EIO;
-	if (rsa && (EVP_PKEY_CTX_set_rsa_padding(hand->sign, RSA_PKCS1_PADDING) != 1 ||
-		    EVP_PKEY_CTX_set_rsa_padding(hand->verify, RSA_PKCS1_PADDING) != 1))
-		return -EIO;
-	if (EVP_PKEY_CTX_set_signature_md(hand->sign, pkgima_hash_md(hash)) != 1 ||
-	    EVP_PKEY_CTX_set_signature_md(hand->verify, pkgima_hash_md(hash)) != 1)
-		return -EIO;
+	if (signer->key) {
+		hand->key = copy_or_share(signer->key);
+		hand->sign = EVP_PKEY_CTX_new_from_pkey(NULL, hand->key, NULL);
+		if (!hand->sign || EVP_PKEY_sign_init(hand->sign) != 1 ||
+		    !set_up(hand->sign, EVP_PKEY_is_a(signer->key, "RSA"), hash))
+			return -EIO;
+	}
 	hand->hash = hash;
 	return 0;
 }
@@ -95,7 +119,7 @@ static int hand_set(struct hand *hand, const struct pkgima_signer *signer, enum 
 {
 	int r;
 
-	if (hand->sign && hand->hash == hash)
+	if (hand->verify && hand->hash == hash)
 		return 0;
 	hand_release(hand);
 	r = hand_prepare(hand, signer, hash);
@@ -105,23 +129,53 @@ static int hand_set(struct hand *hand, const struct pkgima_signer *signer, enum 
 	return r;
 }
 
+/* OpenSSL's first error is the most telling one. */
+static int fail_key(struct pkgima_error *error)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+	pkgima_fail(error, 0, "the key did not sign: %s", reason ? reason : "unknown reason");
+	ERR_clear_error();
+	return -EIO;
+}
+
+static int make(struct hand *hand, const struct pkgima_signer *signer, const struct job *job, uint8_t *bytes,
+		size_t *length, struct pkgima_error *error)
+{
+	if (hand_set(hand, signer, job->key.hash) < 0)
+		return fail_key(error);
+	if (!signer->key)
+		/* The text was found to be base64 when its document was read. */
+		return pkgima_base64_decode(job->given->text, job->given->text_length, bytes, *length, length) ? 0 : -EINVAL;
+	if (EVP_PKEY_sign(hand->sign, bytes, length, job->key.digest, pkgima_hash_size(job->key.hash)) != 1 ||
+	    *length == 0)
+		return fail_key(error);
+	return 0;
+}
+
+static int reject(const struct pkgima_signer *signer, const struct job *job, struct pkgima_error *error)
+{
+	char hex[2 * PKGIMA_DIGEST_MAX + 1];
+
+	if (signer->key)
+		return pkgima_fail(error, -EIO, "a signature that was just made does not verify with the certificate");
+	pkgima_hex(job->key.digest, pkgima_hash_size(job->key.hash), hex);
+	return pkgima_fail(error, -EKEYREJECTED, "the signature that was given for %s %s does not verify with the certificate",
+			   pkgima_hash_name(job->key.hash), hex);
+}
+
 static int sign(struct hand *hand, const struct pkgima_signer *signer, struct job *job, struct pkgima_error *error)
 {
-	size_t size = pkgima_hash_size(job->key.hash);
 	size_t length = sizeof(hand->buffer) - PKGIMA_SIGNATURE_HEADER;
 	uint8_t *bytes = hand->buffer + PKGIMA_SIGNATURE_HEADER;
 	struct pkgima_signature signature;
-	char reason[128];
+	int r = make(hand, signer, job, bytes, &length, error);
 
-	if (hand_set(hand, signer, job->key.hash) < 0 ||
-	    EVP_PKEY_sign(hand->sign, bytes, &length, job->key.digest, size) != 1 || length == 0) {
-		ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
+	if (r < 0)
+		return r;
+	if (EVP_PKEY_verify(hand->verify, bytes, length, job->key.digest, pkgima_hash_size(job->key.hash)) != 1) {
 		ERR_clear_error();
-		return pkgima_fail(error, -EIO, "the key did not sign: %s", reason);
-	}
-	if (EVP_PKEY_verify(hand->verify, bytes, length, job->key.digest, size) != 1) {
-		ERR_clear_error();
-		return pkgima_fail(error, -EIO, "a signature that was just made does not verify with the certificate");
+		return reject(signer, job, error);
 	}
 	signature = (struct pkgima_signature){
 		.type = PKGIMA_XATTR_IMA_SIGNATURE,
@@ -158,6 +212,7 @@ static void work_off(struct pkgima_signer *signer, struct hand *hand)
 		if (r < 0 && !signer->result) {
 			signer->result = r;
 			signer->error = error;
+			signer->broken |= signer->key && r == -EIO;
 		}
 	}
 	if (signer->busy == 0)
@@ -183,8 +238,8 @@ static void *work(void *argument)
 	return NULL;
 }
 
-int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificate, unsigned int threads,
-		      struct pkgima_signer **ret_signer, struct pkgima_error *error)
+static int start(EVP_PKEY *key, const struct pkgima_digests *given, const struct pkgima_certificate *certificate,
+		 unsigned int threads, struct pkgima_signer **ret_signer, struct pkgima_error *error)
 {
 	struct pkgima_signer *signer = calloc(1, sizeof(*signer));
 	sigset_t all, before;
@@ -192,6 +247,7 @@ int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificat
 	if (!signer)
 		return pkgima_fail(error, -ENOMEM, "no memory to sign");
 	signer->key = key;
+	signer->given = given;
 	signer->certificate = certificate;
 	pthread_mutex_init(&signer->lock, NULL);
 	pthread_cond_init(&signer->work, NULL);
@@ -209,6 +265,18 @@ int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificat
 	/* Without any thread pkgima_signer_wait() does the work. */
 	*ret_signer = signer;
 	return 0;
+}
+
+int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificate, unsigned int threads,
+		      struct pkgima_signer **ret_signer, struct pkgima_error *error)
+{
+	return start(key, NULL, certificate, threads, ret_signer, error);
+}
+
+int pkgima_signer_new_given(const struct pkgima_signatures *signatures, unsigned int threads,
+			    struct pkgima_signer **ret_signer, struct pkgima_error *error)
+{
+	return start(NULL, &signatures->digests, signatures->certificate, threads, ret_signer, error);
 }
 
 void pkgima_signer_free(struct pkgima_signer *signer)
@@ -229,6 +297,15 @@ void pkgima_signer_free(struct pkgima_signer *signer)
 	free(signer);
 }
 
+static int fail_missing(enum pkgima_hash hash, const uint8_t *digest, struct pkgima_error *error)
+{
+	char hex[2 * PKGIMA_DIGEST_MAX + 1];
+
+	pkgima_hex(digest, pkgima_hash_size(hash), hex);
+	return pkgima_fail(error, -EKEYREJECTED, "no signature was given for %s %s: it is not what was extracted",
+			   pkgima_hash_name(hash), hex);
+}
+
 int pkgima_signer_submit(struct pkgima_signer *signer, enum pkgima_hash hash, const uint8_t *digest,
 			 const struct pkgima_value **ret_value, struct pkgima_error *error)
 {
@@ -243,6 +320,13 @@ int pkgima_signer_submit(struct pkgima_signer *signer, enum pkgima_hash hash, co
 		free(job);
 		*ret_value = &known->value;
 		return 0;
+	}
+	if (signer->given) {
+		job->given = pkgima_digests_find(signer->given, hash, digest);
+		if (!job->given) {
+			free(job);
+			return fail_missing(hash, digest, error);
+		}
 	}
 	HASH_ADD(hh, signer->jobs, key, sizeof(job->key), job);
 	if (!job->hh.tbl) {
@@ -296,6 +380,16 @@ void pkgima_signer_reset(struct pkgima_signer *signer)
 		free((void *)job->value.bytes);
 		free(job);
 	}
+}
+
+bool pkgima_signer_is_broken(const struct pkgima_signer *signer)
+{
+	return signer->broken;
+}
+
+const struct pkgima_certificate *pkgima_signer_certificate(const struct pkgima_signer *signer)
+{
+	return signer->certificate;
 }
 
 size_t pkgima_signer_count(const struct pkgima_signer *signer)

@@ -64,3 +64,11 @@ replay() { # NAME
 @test "elf" {
 	replay elf
 }
+
+@test "digests" {
+	replay digests
+}
+
+@test "changes" {
+	replay changes
+}
