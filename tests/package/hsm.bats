@@ -112,6 +112,10 @@ alone()
 	run -0 alone "$PKGIMA" sign --key "$uri?$in_module&pin-value=1234" --cert "$keys/ima.pem" --out 6 "$hello"
 	[[ $output == *"warning: the PIN is on the command line"* ]]
 	[[ $output != *1234* ]]
+	# What libp11 would take for one is refused, and not shown.
+	run -3 alone "$PKGIMA" sign --key "$uri&pin-value=1234?$in_module" --cert "$keys/ima.pem" --out none "$hello"
+	[[ $output == *"has pin-value in another attribute"* && $output != *1234* ]]
+	[ ! -e none ]
 	export KEY="$uri?$in_module" CERT=$keys/ima.pem
 	# shellcheck disable=SC2016 # the inner shell's
 	(sleep 1; echo 1234; sleep 1) | timeout 60 script -qec '"$PKGIMA" sign --key "$KEY" --cert "$CERT" --out 7 "$hello"' log
