@@ -381,7 +381,7 @@ exec_policy()
 	gcc -shared -fno-pic -mcmodel=large -Wl,-z,notext -nostdlib -o "$root/text.so" "$BATS_TEST_TMPDIR/l.c" 2>/dev/null
 	readelf -d "$root/text.so" | grep -q TEXTREL
 	sign --xattr "$root/text.so"
-	run -0 audit --policy "$BATS_TEST_TMPDIR/exec" /text.so
+	run -1 audit --policy "$BATS_TEST_TMPDIR/exec" /text.so
 	echo "$output"
 	[[ $output == *"relocates-text: rest: /text.so: "*"mprotect(2)"* ]]
 }
