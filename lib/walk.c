@@ -152,14 +152,16 @@ static int take_folder(struct state *state, int parent, const char *name, const 
 		       const struct stat *st)
 {
 	cleanup_close int fd = -1;
+	struct stat there;
 	int r;
 
 	if (st->st_dev == parent_device && !is_mounted(parent, name))
 		return push(state, path);
 	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	/* Again: opening may have mounted it. */
+	if (fd < 0 || fstat(fd, &there) < 0)
 		return 0;
-	r = enter(state, path, fd, st->st_dev);
+	r = enter(state, path, fd, there.st_dev);
 	return r > 0 ? push(state, path) : r;
 }
 
@@ -240,7 +242,6 @@ static int begin(struct state *state, const char *path)
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	fd = pkgima_beneath_open_folder(state->walk->root_fd, path);
-	/* Again: opening may have mounted it. */
 	r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
 	if (r < 0)
 		return pkgima_fail(state->error, r, "cannot open %s: %s", pkgima_printable_into(path, safe, sizeof(safe)),
