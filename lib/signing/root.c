@@ -202,7 +202,7 @@ static void judge(const struct pkgima_root_sign *job, struct hand *hand, const s
 	} else if (r == -ESTALE) {
 		pkgima_fail(&reason, 0, "%sits content is not what %s recorded (%s)",
 			    record->conffile ? "an edited conffile: " : "", job->source->manager->name,
-			    job->source->algorithm);
+			    record->algorithm);
 		find(file, PKGIMA_VERDICT_DIGEST_MISMATCH, reason.text);
 	} else {
 		fail_to_read(file, strerror(-r));

@@ -19,7 +19,7 @@
 
 /* What a manager recorded of a file. */
 struct pkgima_record {
-	const char *algorithm;         /* OpenSSL's name of it; NULL: there is no digest */
+	const char *algorithm;         /* a name of it that OpenSSL knows; NULL: there is no digest */
 	uint8_t digest[PKGIMA_DIGEST_MAX];
 	unsigned int length;
 	bool conffile;                 /* it may be edited */
@@ -30,7 +30,6 @@ struct pkgima_root_source {
 	const struct pkgima_manager *manager;
 	void *database;                /* the manager's, borrowed */
 	void *context;
-	const char *algorithm;         /* of its digests, for people */
 
 	/* One record for each of @entries, which are as manager->read() gave them. */
 	int (*record)(void *context, const struct pkgima_installed *package, const struct pkgima_entries *entries,

@@ -121,7 +121,6 @@ int pkgima_root_source_dpkg(struct pkgima_dpkg *dpkg, struct pkgima_root_source 
 		.manager = &pkgima_manager_dpkg,
 		.database = dpkg,
 		.context = pkgima_steal_pointer(&context),
-		.algorithm = "MD5",
 		.record = record,
 		.create = create,
 		.free = free_context,

@@ -141,7 +141,6 @@ int pkgima_root_source_rpm(struct pkgima_rpmdb *rpmdb, struct pkgima_root_source
 		.manager = &pkgima_manager_rpm,
 		.database = rpmdb,
 		.context = pkgima_steal_pointer(&context),
-		.algorithm = "its header's digest",
 		.record = record,
 		.create = create,
 		.clean = clean,
