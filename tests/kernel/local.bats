@@ -156,7 +156,7 @@ make_container()
 	[[ $said == *$'\ncopied-up: 0\n'* ]]
 	[[ $said == *$'\nunsigned: 126\n'* ]]
 	[[ $said == *$'\nwritten: 126\n'* ]]
-	[[ $said == *$'\nchanged: 126\n'* ]]
+	[[ $said == *$'\nchanged: 126' ]]
 	grep -q 'type=1800 .*name="/merged/opt/unsigned/echo" dev="overlay"' "$BATS_TEST_TMPDIR/audit"
 	grep -q 'type=1800 .*cause=IMA-signature-required .*name="/host/unsigned.ko"' "$BATS_TEST_TMPDIR/audit"
 	grep -q 'type=1800 .*cause=invalid-signature .*name="/host/changed.ko"' "$BATS_TEST_TMPDIR/audit"
