@@ -72,3 +72,7 @@ replay() { # NAME
 @test "changes" {
 	replay changes
 }
+
+@test "dpkg_sums" {
+	replay dpkg_sums
+}
