@@ -113,7 +113,9 @@ static int parse_line(struct piece line, struct pkgima_mount *mount)
 	mount->noexec = has_word(options, "noexec");
 	mount->path = unmangle(&path);
 	mount->type = unmangle(&type);
-	return mount->path && mount->type ? 0 : -ENOMEM;
+	if (!mount->path || !mount->type)
+		return -ENOMEM;
+	return *mount->path && *mount->type ? 0 : -EINVAL;
 }
 
 int pkgima_mounts_parse(const uint8_t *text, size_t length, struct pkgima_mounts *ret_mounts, struct pkgima_error *error)
