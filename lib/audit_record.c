@@ -239,7 +239,7 @@ static bool take_rule(struct piece piece, struct pkgima_audit_record *record)
 	if (!begins(&piece, "file="))
 		return false;
 	skip(&piece, strlen("file="));
-	if (!take_untrusted(&piece, record->name, sizeof(record->name)) || !begins(&piece, " hash="))
+	if (!take_untrusted(&piece, record->name, sizeof(record->name)) || !record->name[0] || !begins(&piece, " hash="))
 		return false;
 	skip(&piece, strlen(" hash="));
 	if (!take_digest(&piece, record))

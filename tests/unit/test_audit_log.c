@@ -116,7 +116,7 @@ static void test_what_is_none(void **state)
 		"type=1805 " STAMP "file=\"/x\"", "type=1805 " STAMP "file=\"/x\" hash=sha256:" DIGEST,
 		"type=1805 " STAMP "file=\"/x\" hash=\"sha256:" DIGEST, "type=1805 " STAMP "file=\"/x\" hash=\"sha256:abcd\"",
 		"type=1805 " STAMP "file=\"/x\" hash=\"sha256\"", "type=1805 " STAMP "file=\"/x\" hash=\":" DIGEST "\"",
-		"type=1805 " STAMP "file=\"\" hash=\"sha256", "type=1805 " STAMP "hash=\"sha256:" DIGEST "\" file=\"/x\"",
+		"type=1805 " STAMP "file=\"\" hash=\"sha256:" DIGEST "\"", "type=1805 " STAMP "hash=\"sha256:" DIGEST "\" file=\"/x\"",
 	};
 	struct pkgima_audit_record record;
 
