@@ -122,7 +122,7 @@ rule() # PATH HASH DIGEST [TIME]
 	log_says - < <(rule '"/bin/dash"' sha256 "$dash")
 	[ "$status" -eq 0 ]
 	[ "$output" = "1 record: 0 denied; 1 ok" ]
-	log_says - < <(rule "$(printf /usr/bin/dash | xxd -p)" sha256 "$dash" 1.000:1; rule '"/usr/bin/dash"' sha256 "$dash" 1.000:2)
+	log_says - < <(rule "$(printf /usr/bin/dash | od -An -v -tx1 | tr -d " \n")" sha256 "$dash" 1.000:1; rule '"/usr/bin/dash"' sha256 "$dash" 1.000:2)
 	[ "$status" -eq 0 ]
 	[ "$output" = "2 records: 0 denied; 1 ok" ]
 	log_says - < <(rule '"/usr/bin/dash"' sha256 "${dash//[0-9]/0}")
@@ -205,7 +205,7 @@ rule() # PATH HASH DIGEST [TIME]
 	chmod 755 "$BATS_TEST_TMPDIR/bin/journalctl"
 	export CALLS=$BATS_TEST_TMPDIR/calls JOURNAL=$BATS_TEST_TMPDIR/journal
 	message='pid=1 uid=0 op=appraise_data cause=missing-hash comm="sh" name="/nowhere/at all" dev="sda" ino=1 res=0 errno=0'
-	message=${message//\"\/nowhere\/at all\"/$(printf '/nowhere/at all' | xxd -p | tr a-f A-F)}
+	message=${message//\"\/nowhere\/at all\"/$(printf '/nowhere/at all' | od -An -v -tx1 | tr -d " \n" | tr a-f A-F)}
 	jq -cn --arg message "INTEGRITY_DATA $message" \
 		'{MESSAGE: $message, _AUDIT_ID: "7", _SOURCE_REALTIME_TIMESTAMP: "1700000000123000", _TRANSPORT: "audit"}' >"$JOURNAL"
 	# The same one as the kernel log has it, and something that is no text.
