@@ -206,12 +206,14 @@ rule() # PATH HASH DIGEST [TIME]
 	export CALLS=$BATS_TEST_TMPDIR/calls JOURNAL=$BATS_TEST_TMPDIR/journal
 	message='pid=1 uid=0 op=appraise_data cause=missing-hash comm="sh" name="/nowhere/at all" dev="sda" ino=1 res=0 errno=0'
 	message=${message//\"\/nowhere\/at all\"/$(printf '/nowhere/at all' | od -An -v -tx1 | tr -d " \n" | tr a-f A-F)}
-	jq -cn --arg message "INTEGRITY_DATA $message" \
-		'{MESSAGE: $message, _AUDIT_ID: "7", _SOURCE_REALTIME_TIMESTAMP: "1700000000123000", _TRANSPORT: "audit"}' >"$JOURNAL"
-	# The same one as the kernel log has it, and something that is no text.
-	jq -cn --arg message "audit: type=1800 audit(1700000000.123:7): $message" '{MESSAGE: $message, _TRANSPORT: "kernel"}' >>"$JOURNAL"
-	echo '{"MESSAGE":[1,2,255]}' >>"$JOURNAL"
-	echo 'no JSON' >>"$JOURNAL"
+	{
+		jq -cn --arg message "INTEGRITY_DATA $message" \
+			'{MESSAGE: $message, _AUDIT_ID: "7", _SOURCE_REALTIME_TIMESTAMP: "1700000000123000", _TRANSPORT: "audit"}'
+		# The same one as the kernel log has it, and something that is no text.
+		jq -cn --arg message "audit: type=1800 audit(1700000000.123:7): $message" '{MESSAGE: $message, _TRANSPORT: "kernel"}'
+		echo '{"MESSAGE":[1,2,255]}'
+		echo 'no JSON'
+	} >"$JOURNAL"
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH run -1 "$PKGIMA" audit --log
 	echo "$output"
 	[[ $output == *"-: /nowhere/at all: missing-file: denied once, by sh: the file had neither signature nor hash; now: it is no longer there"* ]]
