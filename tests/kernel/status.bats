@@ -142,7 +142,7 @@ item()
 	# The runner has an initramfs of its own, which GRUB's users have too.
 	[[ $(line bootauth) == "attention nothing authenticates the initramfs, and nothing authenticates the command line"* ]]
 	size=$(dumpe2fs -h "$BATS_TEST_TMPDIR/after" 2>/dev/null | sed -n 's/^Inode size:[[:space:]]*//p')
-	[[ $(line inodes) == "ok ext4 has inodes of $size bytes: "* ]]
+	[[ $(line inodes) == "ok / (ext4) has inodes of $size bytes: "* ]]
 	log=$BATS_TEST_TMPDIR/log.json
 	[ "$(item "$log" /unsigned/echo)" = "null true IMA-signature-required unsigned" ]
 	[ "$(item "$log" "/two words/echo")" = "null true IMA-signature-required unsigned" ]

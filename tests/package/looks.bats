@@ -74,7 +74,7 @@ state_of()
 	[[ $text == "$installed, all signed; "* ]]
 	inodes=$(jq -r '.checks[] | select(.check == "inodes").text' "$shown/healthy/status--json")
 	size=$(dumpe2fs -h "$shown/image" 2>/dev/null | sed -n 's/^Inode size:[[:space:]]*//p')
-	[[ $inodes == "ext4 has inodes of $size bytes: "* ]]
+	[[ $inodes == "/ (ext4) has inodes of $size bytes: "* ]]
 	# As it is now, broken: all that carries a signature, but what is no package's or by another key.
 	carrying=$(jq -r '.checks[] | select(.check == "packages").text' "$shown/broken/status--json" | sed -n 's/.*; \([0-9]*\) of .*/\1/p')
 	signed=$(cd "$root" && getfattr -R -h -m '^security.ima$' -e hex -d usr etc var ima bin sbin lib lib64 2>/dev/null |
