@@ -76,3 +76,7 @@ replay() { # NAME
 @test "dpkg_sums" {
 	replay dpkg_sums
 }
+
+@test "audit records, and mounts" {
+	replay audit_record
+}
