@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The source package and what is built of it: complete, as Debian wants it, the same bytes each time; and each binary
+# package installed, upgraded, removed, purged and installed again.
+
+load helpers
+
+# Shared: $packages, built; $dsc, the source package that they were built of.
+setup_file()
+{
+	require root mmdebstrap dpkg-buildpackage unshare lintian blhc faketime readelf
+	packages=$("$support/build-packages")
+	dsc=$("$support/source-package" "$BATS_FILE_TMPDIR/source")
+	export packages dsc
+}
+
+@test "the source package has each file of the tree, with its content and mode" {
+	dpkg-source -x "$dsc" "$BATS_TEST_TMPDIR/source"
+	cd "$TOP"
+	if git -c safe.directory='*' rev-parse --git-dir >/dev/null 2>&1; then
+		git -c safe.directory='*' ls-files -co --exclude-standard | while read -r file; do
+			[ ! -e "$file" ] || echo "$file"
+		done | sort >"$BATS_TEST_TMPDIR/tree"
+		diff "$BATS_TEST_TMPDIR/tree" <(cd "$BATS_TEST_TMPDIR/source" && find . ! -type d | sed 's/^..//' | sort)
+		[ "$(wc -l <"$BATS_TEST_TMPDIR/tree")" -gt 200 ]
+	fi
+	(cd "$BATS_TEST_TMPDIR/source" && find . -type f) | while read -r file; do
+		cmp "$file" "$BATS_TEST_TMPDIR/source/$file"
+		[ ! -x "$file" ] || [ -x "$BATS_TEST_TMPDIR/source/$file" ]
+	done
+}
+
+@test "every package of debian/control is built, and nothing else" {
+	diff <(sed -n 's/^Package: //p' "$TOP/debian/control" | sort) \
+		<(for package in "$packages"/*.deb; do dpkg-deb -f "$package" Package; done | sort)
+	for package in "$packages"/*.deb; do
+		[ "$(dpkg-deb -f "$package" Version)" = "$(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)" ]
+	done
+}
+
+@test "lintian: no error and no warning, and each override has its reason" {
+	# Its exit status counts what is overridden, too.
+	run lintian --allow-root --tag-display-limit 0 --show-overrides --display-info "$dsc" "$packages"/*.deb \
+		"$packages"/dbgsym/*.deb
+	echo "$output"
+	for package in 'pkgima source' pkgima dpkg-ima dpkg-ima-divert rpm-plugin-pkgima ima-init; do
+		grep -q "^[OI]: $package: " <<<"$output"
+	done
+	run ! grep -E 'hardening|unused-override|mismatched-override|^[EW]: ' <<<"$output"
+	local file line reason
+	for file in "$TOP"/debian/*.lintian-overrides "$TOP"/debian/source/lintian-overrides; do
+		reason=
+		while read -r line; do
+			case $line in
+			'#'*) reason=yes ;;
+			*) [ -n "$reason" ] || { echo "$file: $line: no reason"; return 1; } ;;
+			esac
+		done <"$file"
+	done
+}
+
+# elf_files DIR: those that are linked.
+elf_files()
+{
+	find "$1" -type f | while read -r file; do
+		if readelf -h "$file" 2>/dev/null | grep -qE 'Type: +(DYN|EXEC)'; then
+			echo "$file"
+		fi
+	done
+}
+
+@test "hardening: in the build's log, and in what came of it" {
+	local file name count=0
+	# Eleven instructions that end in a system call: pkg-ima-init/probe.c says why.
+	run blhc --bindnow --ignore-line '.*(-c -o|-s -o) debian/build/(pkg-ima-init/probe\.o|ima-probe) .*' "$packages/log"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	for file in "$packages"/*.deb; do
+		dpkg-deb -x "$file" "$BATS_TEST_TMPDIR/all"
+	done
+	while read -r file; do
+		name=${file#"$BATS_TEST_TMPDIR/all"}
+		echo "$name"
+		run ! grep -E '\((RPATH|RUNPATH|TEXTREL)\)' <(readelf -dW "$file")
+		readelf -lW "$file" | grep -qE ' GNU_STACK .* RW +0x'
+		count=$((count + 1))
+		case $name in
+		/ima/latch | /ima/proof) continue ;;
+		esac
+		readelf -hW "$file" | grep -q 'Type: *DYN '
+		readelf -lW "$file" | grep -q ' GNU_RELRO '
+		readelf -dW "$file" | grep -qE '\(BIND_NOW\)|\(FLAGS\).*\bBIND_NOW\b|FLAGS_1.*\bNOW\b'
+	done < <(elf_files "$BATS_TEST_TMPDIR/all")
+	[ "$count" -eq 8 ]
+}
+
+@test "reproducible: built of the source package in another folder, at another time, with another umask and zone" {
+	local work=$BATS_TEST_TMPDIR/another/folder/with-a-longer-name package count=0
+	mkdir -p "$work/home"
+	(
+		cd "$work"
+		umask 077
+		# Times of files are the kernel's: those that make compares.
+		env -i PATH="$PATH" HOME="$work/home" TZ=Asia/Kathmandu LC_ALL=C NO_FAKE_STAT=1 \
+			DEB_BUILD_OPTIONS="parallel=$(($(nproc) + 1))" faketime -f '+400d' sh -ec '
+			date
+			dpkg-source -x "$1" here
+			cd here
+			dpkg-buildpackage -b -us -uc' sh "$dsc" >"$BATS_TEST_TMPDIR/log" 2>&1
+	) || {
+		tail -n 30 "$BATS_TEST_TMPDIR/log"
+		return 1
+	}
+	[[ "$(head -n 1 "$BATS_TEST_TMPDIR/log")" != *"$(date +%Y)"* ]]
+	for package in "$work"/*.deb; do
+		case $package in
+		*-dbgsym_*) cmp "$package" "$packages/dbgsym/${package##*/}" ;;
+		*) cmp "$package" "$packages/${package##*/}" ;;
+		esac
+		count=$((count + 1))
+	done
+	[ "$count" -eq "$(find "$packages" -name '*.deb' | wc -l)" ]
+	[ "$count" -ge 9 ]
+}
+
+# The packages with a lower version, as if they had been built then.
+make_older()
+{
+	local package tree=$BATS_TEST_TMPDIR/tree
+	older=$BATS_TEST_TMPDIR/older
+	mkdir "$older"
+	for package in "$packages"/*.deb; do
+		rm -rf "$tree"
+		dpkg-deb -R "$package" "$tree"
+		sed -i "s/^Version: .*/Version: 0.0.9/; s/\([(]>\?= \)$version[)]/\10.0.9)/g" "$tree/DEBIAN/control"
+		dpkg-deb -b -Znone "$tree" "$older" >/dev/null
+	done
+}
+
+# Everything in the root: kind, mode, owner, target of a link, path; and content, where packages leave traces in files that
+# are not theirs. Left out is what dpkg, apt and debconf write by themselves, whatever is installed.
+snapshot() # NAME
+{
+	(
+		cd "$system"
+		find . \( -path ./proc -o -path ./tmp -o -path ./run -o -path ./var/log -o -path ./var/cache -o -path ./root \
+			-o -path ./var/lib/apt -o -path './var/lib/dpkg/*-old' -o -path './var/lib/dpkg/lock*' \
+			-o -path './var/lib/dpkg/triggers/*' -o -path ./etc/ld.so.cache \) -prune -o -printf '%p %y %m %U:%G %l\n'
+		find etc usr/bin/dpkg-deb* var/lib/dpkg/{diversions,statoverride,alternatives,triggers/File} -type f \
+			! -name ld.so.cache -exec sha256sum {} +
+		# What is known to dpkg: one that is purged is not.
+		in_root "$system" dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n'
+	) | sort >"$BATS_TEST_TMPDIR/$1"
+}
+
+same() # NAME NAME
+{
+	diff "$BATS_TEST_TMPDIR/$1" "$BATS_TEST_TMPDIR/$2"
+}
+
+# What has come since a snapshot, and no installed package owns, but for these paths.
+unowned() # SNAPSHOT PATH...
+{
+	local path
+	snapshot now
+	comm -13 <(sed 's/^\(\S*\) .*/\1/' "$BATS_TEST_TMPDIR/$1" | sort -u) \
+		<(sed 's/^\(\S*\) .*/\1/' "$BATS_TEST_TMPDIR/now" | sort -u) | sed -n 's|^\./|/|p' |
+		grep -v '^/var/lib/dpkg/info/' | while read -r path; do
+		# Lists have the names before the merge of /usr.
+		grep -qxF -e "$path" -e "${path#/usr}" "$system"/var/lib/dpkg/info/*.list ||
+			printf '%s\n' "${@:2}" | grep -qxF "$path" || echo "$path"
+	done >"$BATS_TEST_TMPDIR/unowned"
+	cat "$BATS_TEST_TMPDIR/unowned"
+	[ ! -s "$BATS_TEST_TMPDIR/unowned" ]
+}
+
+# Symbolic links that lead nowhere, but for one that is meant to.
+broken_links()
+{
+	find "$system" -xdev \( -path "$system/proc" -o -path "$system/run" \) -prune -o -type l -printf '%P\n' |
+		while read -r path; do
+			in_root_exists "$path" || echo "$path"
+		done | grep -v '^etc/dpkg/dpkg.cfg.d/dpkg-ima$' | sort
+}
