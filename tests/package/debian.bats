@@ -126,7 +126,8 @@ elf_files()
 # The packages with a lower version, as if they had been built then.
 make_older()
 {
-	local package tree=$BATS_TEST_TMPDIR/tree
+	local package version tree=$BATS_TEST_TMPDIR/tree
+	version=$(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)
 	older=$BATS_TEST_TMPDIR/older
 	mkdir "$older"
 	for package in "$packages"/*.deb; do
@@ -174,11 +175,112 @@ unowned() # SNAPSHOT PATH...
 	[ ! -s "$BATS_TEST_TMPDIR/unowned" ]
 }
 
-# Symbolic links that lead nowhere, but for one that is meant to.
+# Symbolic links that lead nowhere.
 broken_links()
 {
-	find "$system" -xdev \( -path "$system/proc" -o -path "$system/run" \) -prune -o -type l -printf '%P\n' |
-		while read -r path; do
-			in_root_exists "$path" || echo "$path"
-		done | grep -v '^etc/dpkg/dpkg.cfg.d/dpkg-ima$' | sort
+	in_root "$system" find / -xdev -path /proc -prune -o -xtype l -print | sort
+}
+
+# What postinst scripts and triggers make: by dpkg-ima, by the diversion, and how systemd knows that a unit is enabled.
+made='/etc/apt/apt.conf.d/20dpkg-ima
+/var/lib/dpkg-ima
+/var/lib/dpkg-ima/stamp
+/usr/bin/dpkg-deb.distrib
+/etc/systemd/system/paths.target.wants
+/etc/systemd/system/paths.target.wants/ima-init-keys.path
+/var/lib/systemd/deb-systemd-helper-enabled/ima-init-keys.path.dsh-also
+/var/lib/systemd/deb-systemd-helper-enabled/paths.target.wants
+/var/lib/systemd/deb-systemd-helper-enabled/paths.target.wants/ima-init-keys.path'
+
+# in_order SNAPSHOT: has come since that nobody owns, no link leads nowhere, and dpkg is content.
+in_order()
+{
+	local -a lines
+	mapfile -t lines <<<"$made"
+	unowned "$1" "${lines[@]}"
+	# dpkg passes over that one as long as nothing is there.
+	diff "$BATS_TEST_TMPDIR/links" <(broken_links | grep -vx /etc/dpkg/dpkg.cfg.d/dpkg-ima)
+	[ -z "$(in_root "$system" dpkg --audit)" ]
+	[ -z "$(in_root "$system" dpkg --verify)" ]
+}
+
+@test "each package, and all together: installed, upgraded, removed, installed again, purged; nothing is left" {
+	local package file needs version
+	version=$(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)
+	system=$BATS_TEST_TMPDIR/system
+	make_older
+	# What they depend on; a machine that builds packages, for dh-ima.
+	"$support/base-root" "$system" "${building[@]}"
+	mkdir "$system/root/new"
+	cp "$packages"/*.deb "$system/root/new"
+	cp -r "$older" "$system/root/older"
+	# What would take time after each step.
+	rm -f "$system/var/lib/man-db/auto-update"
+	echo force-unsafe-io >"$system/etc/dpkg/dpkg.cfg.d/unsafe-io"
+	broken_links >"$BATS_TEST_TMPDIR/links"
+	snapshot bare
+	for package in pkgima dpkg-ima rpm-plugin-pkgima ima-init dpkg-ima-divert dh-ima; do
+		echo "== $package"
+		file=$(cd "$packages" && echo "$package"_*.deb)
+		needs=
+		case $package in
+		dpkg-ima-divert) needs=dpkg-ima ;;
+		dh-ima) needs=pkgima ;;
+		esac
+		[ -z "$needs" ] || in_root "$system" sh -c "dpkg -i /root/new/${needs}_*.deb"
+		snapshot before
+		# New, over itself, removed, again, purged.
+		in_root "$system" dpkg -i "/root/new/$file"
+		in_order before
+		snapshot installed
+		run ! same before installed
+		in_root "$system" dpkg -i "/root/new/$file"
+		snapshot again
+		same installed again
+		in_root "$system" dpkg -r "$package"
+		snapshot removed
+		# No package has conffiles: what is left for purging is in dpkg's database, and that a unit is enabled, which
+		# debhelper keeps as if it were one.
+		diff <(grep -v '^\./var/lib/dpkg/info/' "$BATS_TEST_TMPDIR/before") <(grep -vE \
+			-e '^\./var/lib/dpkg/info/|^\./etc/systemd/system/paths\.target\.wants|/deb-systemd-helper-enabled/(ima-init-keys|paths\.target\.wants)' \
+			-e "^$package $version config-files\$" "$BATS_TEST_TMPDIR/removed")
+		in_root "$system" dpkg -i "/root/new/$file"
+		snapshot again
+		same installed again
+		in_root "$system" dpkg -P "$package"
+		snapshot purged
+		same before purged
+		# From an older version: what is there is the same as without one. One that depends on the same version of
+		# another comes with it.
+		[ "$package" != dpkg-ima-divert ] || in_root "$system" sh -c 'dpkg -i /root/older/dpkg-ima_*.deb'
+		in_root "$system" sh -c "dpkg -i /root/older/${package}_0.0.9_*.deb"
+		in_order before
+		[ "$package" != dpkg-ima-divert ] || in_root "$system" sh -c 'dpkg -i /root/new/dpkg-ima*_*.deb'
+		in_root "$system" dpkg -i "/root/new/$file"
+		snapshot again
+		same installed again
+		in_root "$system" dpkg -P "$package"
+		[ -z "$needs" ] || in_root "$system" dpkg -P "$needs"
+		snapshot purged
+		same bare purged
+	done
+	echo "== all"
+	in_root "$system" sh -c 'apt-get install -y -q --no-install-recommends /root/older/*.deb'
+	in_order bare
+	in_root "$system" sh -c 'apt-get install -y -q --no-install-recommends /root/new/*.deb'
+	in_order bare
+	snapshot installed
+	for package in $(sed -n 's/^Package: //p' "$TOP/debian/control"); do
+		grep -qx "$package $version installed" "$BATS_TEST_TMPDIR/installed"
+	done
+	# shellcheck disable=SC2046 # a list of names
+	in_root "$system" apt-get remove -y -q $(sed -n 's/^Package: //p' "$TOP/debian/control")
+	in_root "$system" sh -c 'apt-get install -y -q --no-install-recommends /root/new/*.deb'
+	snapshot again
+	same installed again
+	# shellcheck disable=SC2046 # a list of names
+	in_root "$system" apt-get purge -y -q $(sed -n 's/^Package: //p' "$TOP/debian/control")
+	snapshot purged
+	same bare purged
+	diff "$BATS_TEST_TMPDIR/links" <(broken_links)
 }
