@@ -147,8 +147,9 @@ snapshot() # NAME
 		find . \( -path ./proc -o -path ./tmp -o -path ./run -o -path ./var/log -o -path ./var/cache -o -path ./root \
 			-o -path ./var/lib/apt -o -path './var/lib/dpkg/*-old' -o -path './var/lib/dpkg/lock*' \
 			-o -path './var/lib/dpkg/triggers/*' -o -path ./etc/ld.so.cache \) -prune -o -printf '%p %y %m %U:%G %l\n'
-		find etc usr/bin/dpkg-deb* var/lib/dpkg/{diversions,statoverride,alternatives,triggers/File} -type f \
-			! -name ld.so.cache -exec sha256sum {} +
+		find etc usr/bin/dpkg-deb* var/lib/dpkg/{diversions,statoverride,alternatives} -type f ! -name ld.so.cache \
+			-exec sha256sum {} +
+		sed 's/^/trigger: /' var/lib/dpkg/triggers/File
 		# What is known to dpkg: one that is purged is not.
 		in_root "$system" dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n'
 	) | sort >"$BATS_TEST_TMPDIR/$1"
@@ -283,4 +284,59 @@ in_order()
 	snapshot purged
 	same bare purged
 	diff "$BATS_TEST_TMPDIR/links" <(broken_links)
+}
+
+@test "a fresh system: apt installs pkgima and dpkg-ima, the key is put there, signed packages come, and all is signed" {
+	require apt-ftparchive evmctl getfattr
+	local keys=$BATS_TEST_TMPDIR/keys path package real='hello dash coreutils bash' count=0
+	system=$BATS_TEST_TMPDIR/fresh
+	make_keys "$keys"
+	"$support/base-root" --bare "$system"
+	cp /etc/resolv.conf "$system/etc/resolv.conf"
+	# None of the libraries is there yet.
+	run ! in_root "$system" dpkg-query -W libarchive13 libinih1 librpm9
+	cp "$packages"/{pkgima,dpkg-ima}_*.deb "$system/root"
+	in_root "$system" sh -c 'cd /root && apt-get update -q && apt-get install -y -q ./pkgima_*.deb ./dpkg-ima_*.deb'
+	# Without a key there: nothing is signed that was not, and no harm is done.
+	[ -z "$(in_root "$system" dpkg --audit)" ]
+	run in_root "$system" pkgima status
+	[[ $output == *"ok         apt       apt installs with the backend"* ]]
+	install -D -m 644 "$keys/ca.der" "$system/etc/keys/ima-ca/site.der"
+	install -D -m 644 "$keys/ima.der" "$system/etc/keys/ima/site.der"
+	# A repository of packages of Debian, signed.
+	mkdir "$system/repo" "$BATS_TEST_TMPDIR/original"
+	# shellcheck disable=SC2086,SC2046 # lists of names
+	cp $("$support/fetch-debs" $real) "$BATS_TEST_TMPDIR/original"
+	sign --out "$system/repo" "$BATS_TEST_TMPDIR/original"
+	make_repository "$system"
+	# shellcheck disable=SC2086 # a list of names
+	run in_root "$system" apt-get install -y -q --no-install-recommends --reinstall --allow-downgrades $real
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output =~ dpkg-ima:\ ([0-9]+)\ of\ 4\ packages\ are\ signed,\ [0-9]+\ signatures\ verified,\ none\ refused ]]
+	[ "${BASH_REMATCH[1]}" -eq 4 ]
+	# Each file, each conffile that is executable, each script, in the judgement of evmctl.
+	for package in $real; do
+		while read -r path; do
+			if [ ! -f "$system$path" ] || [ -L "$system$path" ]; then
+				continue
+			fi
+			if [ ! -x "$system$path" ] && in_root "$system" dpkg-query -W -f '${Conffiles}\n' "$package" | grep -qF " $path "; then
+				continue
+			fi
+			evm_accepts "$keys/ima.der" "$system$path"
+			count=$((count + 1))
+		done < <(
+			cat "$system/var/lib/dpkg/info/$package.list"
+			find "$system/var/lib/dpkg/info" -name "$package.*" -perm -100 -printf '/var/lib/dpkg/info/%f\n'
+		)
+	done
+	[ "$count" -gt 200 ]
+	[ "$(in_root "$system" hello)" = 'Hello, world!' ]
+	run -0 in_root "$system" pkgima audit /bin/cat /bin/bash /usr/bin/hello /bin/dash
+	run -0 in_root "$system" pkgima apply --all
+	[[ $output == *": 0 files signed,"* ]]
+	[ -z "$(in_root "$system" dpkg --audit)" ]
+	# shellcheck disable=SC2086 # a list of names
+	[ -z "$(in_root "$system" dpkg --verify $real)" ]
 }
