@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The source package and what is built of it: complete, as Debian wants it, the same bytes each time; and each binary
 # package installed, upgraded, removed, purged and installed again.
+# shellcheck disable=SC2016 # scripts for other shells, and formats of dpkg's
 
 load helpers
 
@@ -133,7 +134,7 @@ make_older()
 	for package in "$packages"/*.deb; do
 		rm -rf "$tree"
 		dpkg-deb -R "$package" "$tree"
-		sed -i "s/^Version: .*/Version: 0.0.9/; s/\([(]>\?= \)$version[)]/\10.0.9)/g" "$tree/DEBIAN/control"
+		sed -i "s/^Version: .*/Version: 0.0.9/; s/\([(]>\?= \)${version}[)]/\10.0.9)/g" "$tree/DEBIAN/control"
 		dpkg-deb -b -Znone "$tree" "$older" >/dev/null
 	done
 }
@@ -271,7 +272,7 @@ in_order()
 	in_root "$system" sh -c 'apt-get install -y -q --no-install-recommends /root/new/*.deb'
 	in_order bare
 	snapshot installed
-	for package in $(sed -n 's/^Package: //p' "$TOP/debian/control"); do
+	sed -n 's/^Package: //p' "$TOP/debian/control" | while read -r package; do
 		grep -qx "$package $version installed" "$BATS_TEST_TMPDIR/installed"
 	done
 	# shellcheck disable=SC2046 # a list of names

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # dh_imasign, as a machine that builds packages has it: installed by apt beside debhelper, with a small source package that
 # makes one with debugging symbols. And debian/tests, run by autopkgtest on that machine.
+# shellcheck disable=SC2016 # scripts for other shells, make and dpkg
 
 load helpers
 load hsm
@@ -62,7 +63,6 @@ build()
 {
 	local tree=$1
 	shift
-	# shellcheck disable=SC2016 # the inner shell's
 	in_root "$system" sh -c 'cd "$1"; shift; variables=; while :; do
 			case ${1-} in
 			*=*) case $1 in -*) break ;; esac; export "$1"; shift ;;
@@ -158,7 +158,6 @@ imasign()
 {
 	rm -rf "$system/work"
 	cp -a "$system/plain" "$system/work"
-	# shellcheck disable=SC2016 # the inner shell's
 	in_root "$system" sh -c 'cd /work/tiny; while [ $# -gt 0 ] && [ "$1" != -- ]; do export "$1"; shift; done
 		[ $# -eq 0 ] || shift
 		exec dh_imasign "$@"' sh "$@"
@@ -346,9 +345,8 @@ example()
 @test "autopkgtest: the tests of the package itself" {
 	local source
 	source=$("$support/source-package" "$BATS_TEST_TMPDIR/source")
-	# What it leaves behind ends with it.
-	# shellcheck disable=SC2016 # the inner shell's
-	run unshare --mount --pid --fork --kill-child sh -c 'root=$1; shift; mount -t proc proc "$root/proc"
+	# What it leaves behind ends with it. Our TMPDIR is not there for it.
+	run env -u TMPDIR unshare --mount --pid --fork --kill-child sh -c 'root=$1; shift; mount -t proc proc "$root/proc"
 		exec autopkgtest --output-dir "$BATS_TEST_TMPDIR/out" --timeout-factor 2 "$@" -- chroot "$root"' \
 		sh "$system" "$packages"/*.deb "$source"
 	echo "$output"
