@@ -15,17 +15,24 @@
 #define DEFAULT_POLICY "exec"
 #define COMMAND_LINE_MAX ((size_t)64 * 1024)
 
+/* Comments do not count. */
 static bool text_has(const char *text, const char *word)
 {
 	size_t length = strlen(word);
+	const char *end;
 
-	for (const char *at = text; (at = strstr(at, word)); at += length)
-		if ((at == text || strchr(" \t\n\"'=", at[-1])) && (!at[length] || strchr(" \t\n\"'", at[length])))
-			return true;
+	for (const char *line = text; *line; line = end + (*end == '\n')) {
+		end = line + strcspn(line, "\n");
+		if (line[strspn(line, " \t")] == '#')
+			continue;
+		for (const char *at = line; (at = strstr(at, word)) && at < end; at += length)
+			if ((at == line || strchr(" \t\"'=", at[-1])) && (!at[length] || strchr(" \t\n\"'", at[length])))
+				return true;
+	}
 	return false;
 }
 
-/* Words are looked for where distributions keep them: comments of these files would have to speak of ours. */
+/* Words are looked for where distributions keep them. */
 bool enforce_command_line_has(const struct enforce *enforce, const char *word)
 {
 	static const char *const files[] = { "/etc/default/grub", "/etc/kernel/cmdline" };

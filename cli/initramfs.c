@@ -52,7 +52,8 @@ bool cli_can_make_initramfs(const char *root)
 
 int cli_run_in_root(const char *root, const char *const words[], struct pkgima_error *error)
 {
-	static const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	/* Our folder for temporary files may not be there in another root. */
+	const char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", strcmp(root, "/") != 0 ? "TMPDIR=/tmp" : NULL, NULL };
 	const char *argv[16] = { "chroot", root };
 	size_t used = strcmp(root, "/") != 0 ? 2 : 0;
 	int r;

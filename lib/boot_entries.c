@@ -100,8 +100,7 @@ static void close_folder(DIR **folder)
 		closedir(*folder);
 }
 
-/* -ENOENT without a text. */
-static int open_listing(int root_fd, const char *path, DIR **ret_folder, struct pkgima_error *error)
+int pkgima_listing_open(int root_fd, const char *path, DIR **ret_folder, struct pkgima_error *error)
 {
 	cleanup_close int fd = pkgima_beneath_open_folder(root_fd, path);
 
@@ -112,7 +111,7 @@ static int open_listing(int root_fd, const char *path, DIR **ret_folder, struct 
 	*ret_folder = fdopendir(fd);
 	if (!*ret_folder)
 		return pkgima_fail_errno(error, "cannot read %s", path);
-	fd = -1;
+	pkgima_steal_fd(&fd);
 	return 0;
 }
 
@@ -127,7 +126,7 @@ int pkgima_kernels_list(int root_fd, struct pkgima_kernels *ret_kernels, struct 
 	kernels.list = calloc(PKGIMA_KERNELS_MAX, sizeof(*kernels.list));
 	if (!kernels.list)
 		return pkgima_fail(error, -ENOMEM, "no memory for kernels");
-	r = open_listing(root_fd, "/boot", &folder, error);
+	r = pkgima_listing_open(root_fd, "/boot", &folder, error);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	while (folder && (file = readdir(folder))) {

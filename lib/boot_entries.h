@@ -2,6 +2,7 @@
 #ifndef PKGIMA_BOOT_ENTRIES_H
 #define PKGIMA_BOOT_ENTRIES_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -55,7 +56,9 @@ const char *pkgima_loader_script(enum pkgima_loader loader);
  */
 int pkgima_loader_switch(int root_fd, enum pkgima_loader loader, bool on, bool *ret_changed, struct pkgima_error *error);
 
-/* For the modules of this header: the folder of kernel-install's entries, -ENOENT without a text where there is none. */
+/* For the modules of this header. Opens a folder to list it: the caller's to close; -ENOENT without a text. */
+int pkgima_listing_open(int root_fd, const char *path, DIR **ret_folder, struct pkgima_error *error);
+/* The folder of kernel-install's entries, -ENOENT without a text where there is none. */
 int pkgima_entries_look(int root_fd, const char *path, struct pkgima_loader_state *state, struct pkgima_error *error);
 int pkgima_entries_list(int root_fd, const char *path, struct pkgima_kernels *kernels, struct pkgima_error *error);
 int pkgima_entries_remove(int root_fd, const char *path, bool *ret_changed, struct pkgima_error *error);

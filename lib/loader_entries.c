@@ -2,7 +2,6 @@
 /* Entries as kernel-install(8) makes them: https://uapi-group.org/specifications/specs/boot_loader_specification/ */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,22 +32,6 @@ static bool is_entry(const char *name)
 	return length > 5 && !strcmp(name + length - 5, ".conf") && !strstr(name, "-0-rescue");
 }
 
-/* -ENOENT without a text. */
-static int open_folder(int root_fd, const char *path, DIR **ret_folder, struct pkgima_error *error)
-{
-	cleanup_close int fd = pkgima_beneath_open_folder(root_fd, path);
-
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return -ENOENT;
-	if (fd < 0)
-		return pkgima_fail(error, fd, "cannot open %s: %s", path, strerror(-fd));
-	*ret_folder = fdopendir(fd);
-	if (!*ret_folder)
-		return pkgima_fail_errno(error, "cannot read %s", path);
-	fd = -1;
-	return 0;
-}
-
 /* Calls @take with the text of each entry, until it fails. */
 static int each_entry(int root_fd, const char *path,
 		      int (*take)(void *context, const char *name, const char *text, struct pkgima_error *error), void *context,
@@ -57,7 +40,7 @@ static int each_entry(int root_fd, const char *path,
 	__attribute__((cleanup(close_folder))) DIR *folder = NULL;
 	struct dirent *file;
 	size_t count = 0;
-	int r = open_folder(root_fd, path, &folder, error);
+	int r = pkgima_listing_open(root_fd, path, &folder, error);
 
 	while (r == 0 && (file = readdir(folder))) {
 		cleanup_free uint8_t *text = NULL;
@@ -174,7 +157,7 @@ int pkgima_entries_remove(int root_fd, const char *path, bool *ret_changed, stru
 {
 	__attribute__((cleanup(close_folder))) DIR *folder = NULL;
 	struct dirent *file;
-	int r = open_folder(root_fd, path, &folder, error);
+	int r = pkgima_listing_open(root_fd, path, &folder, error);
 
 	while (r == 0 && (file = readdir(folder))) {
 		if (!is_entry(file->d_name) || !strstr(file->d_name, OURS))

@@ -71,7 +71,7 @@ denied()
 	boots
 	grep -qE '^UNSIGNED .*Permission denied' "$out"
 	grep -qE '^ok +now +enforced, policy .*, keyring _ima$' "$out"
-	[ -z "$(denied | grep -v 'name="/opt/unsigned"')" ]
+	run ! grep -v 'name="/opt/unsigned"' < <(denied)
 	denied | grep -q 'name="/opt/unsigned"'
 	words=$(sed -n 's/^[[:space:]]*linux[[:space:]]*[^ ]* root=[^ ]* ro *\(.* ima_init=log\)$/\1/p' "$root/boot/grub/grub.cfg" | head -n 1)
 	[[ $words == *ima_init=log ]]

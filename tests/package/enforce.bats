@@ -365,8 +365,8 @@ tool_back()
 	cmp "$BATS_TEST_TMPDIR/value" "$root/etc/ima-init/policy.sig"
 	carried 6.1.0-1 policy.sig | cmp - "$BATS_TEST_TMPDIR/value"
 	evm_accepts "$keys/ima.der" "$root/etc/ima-init/policy"
-	# Another policy does not keep it.
-	sed -i /secure_boot/d "$root/etc/default/grub"
+	# Another policy does not keep it. A comment does not count.
+	sed -i 's/.*secure_boot/# &/' "$root/etc/default/grub"
 	enforce log --policy exec-measure
 	[ "$status" -eq 0 ]
 	[ ! -e "$root/etc/ima-init/policy.sig" ]
@@ -377,4 +377,96 @@ tool_back()
 	enforce log
 	[ "$status" -eq 0 ]
 	cmp "$root/etc/ima-init/policy" "$TOP/pkg-ima-init/policies/exec-measure"
+}
+
+loader_entries()
+{
+	(cd "$root/boot/loader/entries" && printf '%s\n' *)
+}
+
+@test "kernel-install: recovery entries for each kernel, in the specification's form, and the initramfs that the loader starts" {
+	local version entry mode names
+	fresh
+	rm -r "$root/boot/grub"
+	mkdir -p "$root"/boot/loader/entries "$root"/etc/kernel/install.d
+	echo type1 >"$root/boot/loader/entries.srel"
+	echo site >"$root/etc/kernel/entry-token"
+	echo 'root=/dev/vda ro quiet' >"$root/etc/kernel/cmdline"
+	for version in 6.1.0-1 6.12.3-1; do
+		in_root "$root" kernel-install add "$version" "/boot/vmlinuz-$version" "/boot/initrd.img-$version"
+	done
+	names=$(loader_entries)
+	[ "$names" = $'site-6.1.0-1.conf\nsite-6.12.3-1.conf' ]
+
+	enforce log
+	[ "$status" -eq 0 ]
+	[[ $output != *attention* ]]
+	for version in 6.1.0-1 6.12.3-1; do
+		entry=$root/boot/loader/entries/site-$version.conf
+		for mode in log off; do
+			# The same kernel and initramfs, one word more, another name, behind all others.
+			diff <(grep -vE '^(title|sort-key|options)' "$entry") \
+				<(grep -vE '^(title|sort-key|options)' "$root/boot/loader/entries/site-0-ima-init-$mode-$version.conf")
+			[ "$(sed -n 's/^options *//p' "$root/boot/loader/entries/site-0-ima-init-$mode-$version.conf")" = \
+				"$(sed -n 's/^options *//p' "$entry") ima_init=$mode" ]
+			grep -q "^title Recovery: .*(ima_init=$mode): Debian" "$root/boot/loader/entries/site-0-ima-init-$mode-$version.conf"
+		done
+		run ! grep ima_init "$entry"
+		cmp "$root/boot/initrd.img-$version" "$root$(sed -n 's/^initrd *//p' "$entry")"
+	done
+	[ "$(loader_entries | wc -l)" -eq 6 ]
+	enforce status
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'next boot .*only logs' <<<"$output")" -eq 4 ]
+	[[ $output == *"kernel-install: entries with ima_init=log and ima_init=off in /boot/loader/entries"* ]]
+
+	# They come and go with their kernel.
+	in_root "$root" kernel-install remove 6.1.0-1
+	[ "$(loader_entries | wc -l)" -eq 3 ]
+	in_root "$root" kernel-install add 6.1.0-1 /boot/vmlinuz-6.1.0-1 /boot/initrd.img-6.1.0-1
+	[ "$(loader_entries | wc -l)" -eq 6 ]
+	# One that is missing is seen.
+	rm "$root/boot/loader/entries/site-0-ima-init-off-6.1.0-1.conf"
+	enforce status
+	[ "$status" -eq 1 ]
+	[[ $output == *"attention  recovery   kernel-install: /boot/loader/entries has no entries for recovery"* ]]
+
+	# What the loader starts is what counts: it would still have enforced.
+	enforce off
+	[ "$status" -eq 0 ]
+	[ "$(loader_entries)" = "$names" ]
+	[ ! -e "$root/etc/kernel/install.d/95-ima-init.install" ]
+	for version in 6.1.0-1 6.12.3-1; do
+		cmp "$root/boot/initrd.img-$version" "$root$(sed -n 's/^initrd *//p' "$root/boot/loader/entries/site-$version.conf")"
+		run ! carried "$version" init
+	done
+}
+
+@test "of the running system: without a known boot loader that is said, and so is what its boot was" {
+	fresh
+	rm -r "$root/boot/grub"
+	# The kernel that runs this is not asked, but one that is as if it ran.
+	cp "$root/boot/config-6.1.0-1" "$root/boot/config-$(uname -r)"
+	run in_root "$root" pkgima enforce on
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"attention: this boot was not in mode log"* ]]
+	[[ $output == *"attention: no boot loader that is known here has a menu"*"ima_init=log or ima_init=off on the kernel command line"* ]]
+	mkdir -p "$root/run/pkgima"
+	printf 'mode=log\npolicy=log\nkeyring=_ima\nevm=closed\n' >"$root/run/pkgima/state"
+	run in_root "$root" pkgima enforce status
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"now        only logged, policy log"* ]]
+	[[ $output == *"recovery   no boot loader that is known here"* ]]
+	run in_root "$root" pkgima enforce on
+	[ "$status" -eq 0 ]
+	[[ $output != *"was not in mode log"*  ]]
+	printf 'mode=enforce\npolicy=/etc/ima-init/policy\nkeyring=_ima\n' >"$root/run/pkgima/state"
+	run -0 in_root "$root" pkgima enforce status
+	[[ $output == *"now        enforced, policy /etc/ima-init/policy, keyring _ima"* ]]
+	# Not started by ima-init, and a root that is another system's.
+	rm "$root/run/pkgima/state"
+	run -0 in_root "$root" pkgima enforce status
+	[[ $output == *"now        nothing is enforced: ima-init has not started this system"* ]]
 }
