@@ -23,8 +23,9 @@
 
 /*
  * Signatures for packages that came without any are not put into rpm's database: they are manifests in a folder of our own,
- * named after the SHA-256 of the package's header as it was built (its immutable region), IDENTITY.imasigs. So one can never
- * be taken for another version's. Where there is one it goes before the header's signatures.
+ * named after the SHA-256 of the package's header as it was built (its immutable region) and of the file signatures that it
+ * came with, IDENTITY.imasigs. So one can never be taken for another version's, nor stand before signatures that come when
+ * the same version is installed again. Where there is one it goes before the header's signatures.
  */
 #define PKGIMA_RPMDB_MANIFESTS "/var/lib/pkgima/rpm"
 #define PKGIMA_RPMDB_IDENTITY 65

@@ -9,7 +9,22 @@
 #include "beneath.h"
 #include "manifest.h"
 
-/* SHA-256 of what the package was built with: rpm's own additions, the time of installation for example, are outside. */
+/* All file signatures of the header, as it has them; none where it has none. */
+static int update_signatures(struct pkgima_hasher *hasher, Header header, struct pkgima_error *error)
+{
+	struct rpmtd_s values;
+	const char *value;
+	int r = 0;
+
+	if (!headerGet(header, RPMTAG_FILESIGNATURES, &values, HEADERGET_MINMEM))
+		return 0;
+	while (r == 0 && (value = rpmtdNextString(&values)))
+		r = pkgima_hasher_update(hasher, value, strlen(value) + 1, error);
+	rpmtdFreeData(&values);
+	return r;
+}
+
+/* What rpm adds when it installs a package, the time for example, is outside of the region. */
 int pkgima_rpmdb_identify(Header header, char identity[PKGIMA_RPMDB_IDENTITY], struct pkgima_error *error)
 {
 	struct pkgima_hasher *hasher = pkgima_hasher_new();
@@ -25,6 +40,8 @@ int pkgima_rpmdb_identify(Header header, char identity[PKGIMA_RPMDB_IDENTITY], s
 		r = pkgima_hasher_begin(hasher, PKGIMA_HASH_SHA256, error);
 		if (r == 0)
 			r = pkgima_hasher_update(hasher, region.data, region.count, error);
+		if (r == 0)
+			r = update_signatures(hasher, header, error);
 		if (r == 0)
 			r = pkgima_hasher_end(hasher, digest, error);
 		rpmtdFreeData(&region);

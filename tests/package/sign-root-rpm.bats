@@ -157,6 +157,22 @@ database_state()
 	[ "$(ima_of "$root/usr/bin/one" | cut -c 5-6)" = 06 ]
 }
 
+@test "the same version, installed again with signatures: these count, and the manifest goes" {
+	install "$packages/tool-1-1.$arch.rpm"
+	"$PKGIMA" sign --root "$root" --key "$keys/rogue/ima.key" --cert "$keys/rogue/ima.der"
+	run "$PKGIMA" apply --root "$root" --all
+	[ "$status" -eq 1 ]
+	[[ $output == *"unknown-key"* ]]
+	install --replacepkgs "$BATS_FILE_TMPDIR/signed/tool-1-1.$arch.rpm"
+	run "$PKGIMA" apply --root "$root" --all
+	echo "$output"
+	[ "$status" -eq 0 ]
+	evm_accepts "$keys/ima.der" "$root/usr/bin/one"
+	sign --root "$root"
+	run find "$manifests" -type f
+	[ -z "$output" ]
+}
+
 # Holds the lock that rpm takes, until standard input ends.
 hold_lock()
 {

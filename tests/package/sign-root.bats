@@ -346,6 +346,7 @@ sound()
 	(cd "$work" && install tool.deb p{1..80}.deb)
 	# Some time for each manifest.
 	slow="strace -f -o /dev/null -e trace=linkat,renameat,renameat2 -e inject=linkat,renameat,renameat2:delay_enter=10000"
+	# shellcheck disable=SC2016 # the inner shell's
 	COMMAND="stty cols 200; $slow $PKGIMA sign --root $root --key $keys/ima.key --cert $keys/ima.der" TERM=xterm \
 		timeout 120 script -qec 'bash -c "$COMMAND"' "$work/shown" </dev/null >/dev/null
 	grep -aEq '6[0-9] of 81 packages, [0-9]+ files signed, [0-9]+ files/s' "$work/shown"
