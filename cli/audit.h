@@ -45,6 +45,12 @@ void audit_sources_close(struct audit_sources *sources);
 /* Only the files below the paths, which are met; those that are not met by packages are the last source's. Any thread. */
 bool audit_sources_want(struct audit_sources *sources, const struct stat *st);
 
+/*
+ * Scripts of installed packages that change what EVM signs beside the content: a line for each, or an object in @list where
+ * that is not NULL. CLI_OK, or CLI_FAILED after a message.
+ */
+int audit_scripts(const struct cli_command *command, const struct cli_managers *managers, struct json_object *list);
+
 /* Installed files, or those below the paths, against manifest, content and security.ima; an exit status. */
 int audit_files(struct audit *audit);
 /* Those that one key has signed, or none. */

@@ -24,6 +24,7 @@ struct session {
 	size_t own_rules;              /* the kernel's, which come first */
 	char *source;                  /* of the policy, printable */
 	struct json_object *lint;      /* NULL: text is printed */
+	struct json_object *scripts;   /* the same */
 };
 
 static void say_refused(void *context, size_t line, const char *sentence)
@@ -335,6 +336,7 @@ static int print_json(struct session *session, const struct pkgima_predictions *
 			       json_object_new_int64((int64_t)(session->policy.count - session->own_rules)));
 	json_object_object_add(document, "kernel_rules", json_object_new_int64((int64_t)session->own_rules));
 	json_object_object_add(document, "lint", session->lint);
+	json_object_object_add(document, "scripts", session->scripts);
 	for (size_t i = 0; i < predictions->count; i++)
 		json_object_array_add(list, json_prediction(&predictions->list[i]));
 	json_object_object_add(document, "predictions", list);
@@ -369,6 +371,15 @@ static int status_of(const struct pkgima_predictions *predictions)
 	return predictions->count ? CLI_VERDICT : CLI_OK;
 }
 
+/* Of all packages, wherever the paths are: a script may change any file. */
+static int flag_scripts(struct session *session)
+{
+	cleanup_managers struct cli_managers managers;
+	int status = cli_managers_open(session->audit->command, session->audit->root_fd, true, &managers);
+
+	return audit_scripts(session->audit->command, &managers, session->scripts) == CLI_OK ? status : CLI_FAILED;
+}
+
 static int predict(struct session *session, const struct pkgima_trust *trust)
 {
 	struct pkgima_predict job = {
@@ -390,10 +401,13 @@ static int predict(struct session *session, const struct pkgima_trust *trust)
 	if (r < 0) {
 		cli_message(session->audit->command, "%s", error.text);
 		json_object_put(session->lint);
+		json_object_put(session->scripts);
 		return CLI_FAILED;
 	}
 	find_owners(session, &predictions);
 	status = status_of(&predictions);
+	if (job.kernel.evm && flag_scripts(session) != CLI_OK)
+		status = CLI_FAILED;
 	if (!session->audit->json)
 		print_text(session, &predictions);
 	else if (print_json(session, &predictions) != CLI_OK)
@@ -409,6 +423,7 @@ int audit_policy(struct audit *audit)
 
 	if (trust && take_own_rules(&session) && take_policy(&session)) {
 		session.lint = audit->json ? json_object_new_array() : NULL;
+		session.scripts = audit->json ? json_object_new_array() : NULL;
 		pkgima_ima_lint(&session.policy, tell_lint, &session);
 		status = predict(&session, trust);
 	}

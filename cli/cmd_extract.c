@@ -9,11 +9,14 @@
 #include "../lib/signing/changes.h"
 #include "../lib/signing/package.h"
 #include "cli.h"
+#include "extract.h"
 #include "walk.h"
 
 struct extraction {
 	const struct cli_command *command;
 	struct pkgima_digests digests;
+	struct extract_keylime keylime;
+	bool for_keylime;
 	enum pkgima_hash hash;
 	bool hash_given;
 	unsigned int threads;
@@ -42,11 +45,16 @@ static int extract_package(struct extraction *extraction, const char *path, stru
 {
 	cleanup_package struct pkgima_package package = { 0 };
 	cleanup_entries struct pkgima_entries entries = { 0 };
+	const enum pkgima_hash *hash = extraction->hash_given ? &extraction->hash : NULL;
 	int r = pkgima_package_open(path, &package, error);
 
+	if (r == 0 && extraction->for_keylime) {
+		r = extract_keylime_add(&extraction->keylime, &package, path, hash, extraction->threads, error);
+		extraction->packages += r == 0;
+		return r;
+	}
 	if (r == 0)
-		r = pkgima_package_digests(&package, extraction->hash_given ? &extraction->hash : NULL,
-					   extraction->threads, &entries, error);
+		r = pkgima_package_digests(&package, hash, extraction->threads, &entries, error);
 	for (size_t i = 0; i < entries.count && r == 0; i++)
 		r = pkgima_digests_add(&extraction->digests, entries.list[i].hash, entries.list[i].digest, error);
 	if (r == 0)
@@ -119,8 +127,12 @@ static int print(struct extraction *extraction)
 static int work(struct extraction *extraction, char **paths, FILE *list)
 {
 	const struct walk walk = { .package = extract, .failed = failed, .stopped = stopped, .context = extraction };
-	int r = 0;
+	int r = extraction->for_keylime ? extract_keylime_begin(&extraction->keylime) : CLI_OK;
 
+	if (r != CLI_OK) {
+		extract_keylime_free(&extraction->keylime);
+		return r;
+	}
 	cli_progress_begin(&extraction->progress);
 	if (list)
 		r = walk_list(&walk, list);
@@ -129,9 +141,34 @@ static int work(struct extraction *extraction, char **paths, FILE *list)
 	for (; *paths; paths++)
 		walk_path(&walk, *paths);
 	cli_progress_end(&extraction->progress);
-	r = extraction->failed ? CLI_FAILED : print(extraction);
+	r = CLI_FAILED;
+	if (!extraction->failed)
+		r = extraction->for_keylime ? extract_keylime_print(&extraction->keylime) : print(extraction);
+	extract_keylime_free(&extraction->keylime);
 	pkgima_digests_free(&extraction->digests);
 	return r;
+}
+
+enum { OPTION_FORMAT = 256, OPTION_CERTS, OPTION_CA_CERT };
+
+/* The options that say for whom it is; 0, or an exit status. */
+static int parse_format(struct extraction *extraction, int option)
+{
+	struct extract_keylime *keylime = &extraction->keylime;
+
+	switch (option) {
+	case OPTION_FORMAT:
+		extraction->for_keylime = strcmp(optarg, "keylime") == 0;
+		if (!extraction->for_keylime && strcmp(optarg, "digests") != 0)
+			return cli_usage(extraction->command, "--format takes digests or keylime");
+		return 0;
+	case OPTION_CERTS:
+	case OPTION_CA_CERT:
+		if (!cli_certs_add(option == OPTION_CERTS ? &keylime->certs : &keylime->ca_certs, optarg))
+			return cli_usage(extraction->command, "more than %d certificates", CLI_CERTS_MAX);
+		return 0;
+	}
+	return cli_bad_option(extraction->command);
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)
@@ -139,13 +176,16 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	static const struct option options[] = {
 		{ "hash", required_argument, NULL, 'H' },
 		{ "from", required_argument, NULL, 'f' },
+		{ "format", required_argument, NULL, OPTION_FORMAT },
+		{ "certs", required_argument, NULL, OPTION_CERTS },
+		{ "ca-cert", required_argument, NULL, OPTION_CA_CERT },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct extraction extraction = { .command = command };
+	struct extraction extraction = { .command = command, .keylime.command = command };
 	unsigned long threads;
 	FILE *list = NULL;
-	int option;
+	int option, r;
 
 	while ((option = getopt_long(argc, argv, "j:h", options, NULL)) != -1) {
 		switch (option) {
@@ -167,11 +207,15 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		case 'h':
 			return cli_help(command);
 		default:
-			return cli_bad_option(command);
+			r = parse_format(&extraction, option);
+			if (r)
+				return r;
 		}
 	}
 	if (optind == argc && !list)
 		return cli_usage(command, "which package?");
+	if (!extraction.for_keylime && extraction.keylime.certs.count + extraction.keylime.ca_certs.count)
+		return cli_usage(command, "--certs and --ca-cert are for --format keylime");
 	return work(&extraction, argv + optind, list);
 }
 
@@ -179,13 +223,21 @@ const struct cli_command cmd_extract = {
 	.name = "extract",
 	.summary = "list what is to be signed, for a key that is elsewhere",
 	.help = "Usage: pkgima extract [--hash HASH] [-j N] [--from -] PACKAGE|DIR... > DIGESTS\n"
+		"       pkgima extract --format keylime [--certs DIR|FILE]... [--ca-cert FILE]...\n"
+		"                      [--hash HASH] [-j N] [--from -] PACKAGE|DIR... > POLICY\n"
 		"Prints the digests of all that 'pkgima sign' would sign in these packages, each\n"
 		"once: pkgima-digests(5). A signing service makes signatures of them, and 'pkgima\n"
-		"attach' puts these into the packages. If a package cannot be read, nothing is\n"
-		"printed.\n\n"
-		"  --hash HASH  sha256 (default), sha384 or sha512; of an .rpm, rpmbuild has chosen\n"
-		"  --from -     read names of packages from standard input, one a line\n"
-		"  -j N         unpack with N threads, default: one per core\n"
-		"  -h, --help   show this\n",
+		"attach' puts these into the packages. The second form prints a runtime policy for\n"
+		"Keylime: what a machine that has these packages may measure. If a package cannot\n"
+		"be read, nothing is printed.\n\n"
+		"  --format FORMAT  digests (default) or keylime\n"
+		"  --certs DIR|FILE  keylime: a file with a valid signature by one of these keys may\n"
+		"                   be measured, too, and they may be loaded; may be repeated\n"
+		"  --ca-cert FILE   keylime: this CA certificate may be loaded; may be repeated\n"
+		"  --hash HASH      sha256 (default), sha384 or sha512; of an .rpm, rpmbuild has\n"
+		"                   chosen; keylime: default also those of a package's signatures\n"
+		"  --from -         read names of packages from standard input, one a line\n"
+		"  -j N             unpack with N threads, default: one per core\n"
+		"  -h, --help       show this\n",
 	.run = run,
 };

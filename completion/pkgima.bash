@@ -9,7 +9,7 @@ _pkgima_options() {
 	case $1 in
 	keygen) echo '--type --name --algo --ca-cert --ca-key --days --out --help -h' ;;
 	sign) echo '--key --cert --hash --out --in-place --from --xattr --root --resign --help -r -j -h' ;;
-	extract) echo '--hash --from --help -j -h' ;;
+	extract) echo '--format --certs --ca-cert --hash --from --help -j -h' ;;
 	sign-digests) echo '--key --cert --help -j -h' ;;
 	attach) echo '--signatures --cert --hash --out --in-place --from --help -j -h' ;;
 	show) echo '--json --help -h' ;;
@@ -83,6 +83,7 @@ _pkgima_value() {
 	--hash) _pkgima_words 'sha256 sha384 sha512' ;;
 	--select) _pkgima_words 'all exec' ;;
 	--from) _pkgima_words '-' ;;
+	--format) _pkgima_words 'digests keylime' ;;
 	--cert | --ca-cert | --certs) _pkgima_files '*.@(der|pem|crt)' ;;
 	--key | --ca-key | --init | --signatures) _pkgima_files ;;
 	--policy) _pkgima_policies ;;

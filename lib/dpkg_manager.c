@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beneath.h"
+#include "control.h"
 #include "dpkg.h"
 #include "manager.h"
 
@@ -70,6 +72,29 @@ static int read_entries(void *database, const struct pkgima_installed *package, 
 	return r < 0 || !all ? r : pkgima_dpkg_read_rest(database, package->name, entries, error);
 }
 
+static int read_scripts(void *database, const struct pkgima_installed *package,
+			void (*tell)(void *context, const char *name, const char *text, size_t length), void *context,
+			struct pkgima_error *error)
+{
+	static const char *const names[] = { "preinst", "postinst", "prerm", "postrm", "config" };
+	const struct pkgima_dpkg *dpkg = database;
+	char path[PKGIMA_PATH_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		cleanup_free uint8_t *text = NULL;
+		size_t length;
+		int r;
+
+		snprintf(path, sizeof(path), "%s.%s", package->name, names[i]);
+		r = pkgima_beneath_read(dpkg->info_fd, path, PKGIMA_CONTROL_FILE_MAX, &text, &length, error);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == 0)
+			tell(context, names[i], (const char *)text, length);
+	}
+	return 0;
+}
+
 static bool is_excluded(void *database, const char *path)
 {
 	return pkgima_dpkg_excludes(database, path);
@@ -97,6 +122,7 @@ const struct pkgima_manager pkgima_manager_dpkg = {
 	.matches = matches,
 	.is_installed = is_installed,
 	.read = read_entries,
+	.scripts = read_scripts,
 	.read_in_parallel = true,
 	.locate = locate,
 	.is_excluded = is_excluded,

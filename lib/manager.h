@@ -52,6 +52,11 @@ struct pkgima_manager {
 		    struct pkgima_error *error);
 	bool read_in_parallel;
 
+	/* Tells of each script that the manager runs for the package: "postinst"; @text is gone afterwards. One thread. */
+	int (*scripts)(void *database, const struct pkgima_installed *package,
+		       void (*tell)(void *context, const char *name, const char *text, size_t length), void *context,
+		       struct pkgima_error *error);
+
 	/*
 	 * Where an entry's file stands in the root: its path, another one in the memory of @database, or one that is
 	 * written into @buffer (PKGIMA_PATH_MAX + 1 bytes). Called by several threads. NULL: always its path.

@@ -78,6 +78,11 @@ int pkgima_rpmdb_read(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_en
 int pkgima_rpmdb_read_header(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
 			     char identity[PKGIMA_RPMDB_IDENTITY], struct pkgima_error *error);
 
+/* Its scripts, as lib/manager.h has it; a name for each kind. */
+int pkgima_rpmdb_scripts(struct pkgima_rpmdb *rpmdb, size_t index,
+			 void (*tell)(void *context, const char *name, const char *text, size_t length), void *context,
+			 struct pkgima_error *error);
+
 /* NAME, NAME.ARCH, NAME-VERSION, NAME-VERSION-RELEASE, with .ARCH and with EPOCH: before VERSION: as in `rpm -q`. */
 bool pkgima_rpmdb_name_matches(const char *name, const struct pkgima_rpmdb_package *package);
 

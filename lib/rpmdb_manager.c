@@ -100,6 +100,13 @@ static int read_entries(void *database, const struct pkgima_installed *package, 
 				    pkgima_rpmdb_read_header(database, package->index, entries, NULL, error);
 }
 
+static int read_scripts(void *database, const struct pkgima_installed *package,
+			void (*tell)(void *context, const char *name, const char *text, size_t length), void *context,
+			struct pkgima_error *error)
+{
+	return pkgima_rpmdb_scripts(database, package->index, tell, context, error);
+}
+
 static const char *const conffile_suffixes[] = { ".rpmnew", NULL };
 
 const struct pkgima_manager pkgima_manager_rpm = {
@@ -109,5 +116,6 @@ const struct pkgima_manager pkgima_manager_rpm = {
 	.matches = matches,
 	.is_installed = is_installed,
 	.read = read_entries,
+	.scripts = read_scripts,
 	.conffile_suffixes = conffile_suffixes,
 };

@@ -463,3 +463,33 @@ exec_policy()
 	[[ $output == *"/usr/bin/zscript: execute: its interpreter /lib64/ld-linux-x86-64.so.2 would be denied"* ]]
 	[[ $output != *"its loader"* ]]
 }
+
+@test "--policy: where EVM is in use, scripts of packages that change metadata are told, of .deb and of .rpm" {
+	local tree=$BATS_TEST_TMPDIR/changes
+	exec_policy
+	healthy
+	mkdir -p "$tree/DEBIAN"
+	# shellcheck disable=SC2016 # the script's
+	printf '#!/bin/sh\n# chmod\nset -e\n[ "$1" = never ] && chown 1:1 /usr/bin/one\nexit 0\n' >"$tree/DEBIAN/postinst"
+	printf '#!/bin/sh\ncommand -v setcap >/dev/null || exit 0\nexit 0\n' >"$tree/DEBIAN/prerm"
+	chmod 755 "$tree/DEBIAN"/p*
+	make_deb "$tree" changes
+	install_debs "$root" "$tree.deb"
+	{
+		write_spec scripted 1
+		printf '%%post\necho\nsetcap cap_net_raw+ep /usr/bin/one\n%%preun -p <lua>\nposix.chmod("/x", "rwx------")\n%%postun\necho\n%%files\n'
+	} >"$BATS_TEST_TMPDIR/scripted.spec"
+	rpm --root "$root" --define '_dbpath /var/lib/rpm' --nodeps --nosignature --noscripts --force-debian \
+		-i "$(build_rpm "$BATS_TEST_TMPDIR/scripted.spec" | grep -v '\.src\.rpm$')"
+	run audit --policy "$BATS_TEST_TMPDIR/exec" /usr/share/doc
+	[[ $output != *changes-metadata* ]]
+	mkdir -p "$root/etc/keys/evm-ca"
+	run audit --policy "$BATS_TEST_TMPDIR/exec" /usr/share/doc
+	echo "$output"
+	[[ $output == *"changes-metadata: changes: postinst: line 4: chown: EVM is in use"* ]]
+	[[ $output == *"changes-metadata: scripted-1-1."*": post: line 2: setcap"* ]]
+	[[ $output == *"changes-metadata: scripted-1-1."*": preun: line 1: chmod"* ]]
+	[ "$(grep -c changes-metadata <<<"$output")" -eq 3 ]
+	run audit --policy "$BATS_TEST_TMPDIR/exec" --json /usr/share/doc
+	jq -e '.scripts | length == 3 and .[0] == {package: "changes", script: "postinst", line: 4, command: "chown"}' <<<"$output"
+}

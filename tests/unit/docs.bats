@@ -100,6 +100,34 @@ completed() { # WORD...
 	done
 }
 
+# What zsh's completion offers behind these words.
+completed_by_zsh() { # WORD...
+	zsh -f -c '
+		compadd() { [[ $1 != -- ]] || shift; print -l -- "$@" }
+		_files() { print -l -- "files $*" }
+		source "$0"
+		words=(pkgima "$@") CURRENT=$(($# + 1))
+		_pkgima' "$top/completion/_pkgima" "$@"
+}
+
+@test "zsh: options, commands and words are those of the other completion" {
+	command -v zsh >/dev/null || missing "no zsh"
+	for command in $commands; do
+		echo "$command"
+		diff <(help_options "$command") <(completed_by_zsh "$command" - | sort -u)
+		# What values an option has.
+		for option in $(help_options "$command" | grep -xE -e '--(type|algo|hash|select|format|from|key-id)'); do
+			diff <(completed "$command" "$option" "" | sort) <(completed_by_zsh "$command" "$option" "" | sort)
+		done
+	done
+	diff <(completed "" | sort) <(completed_by_zsh "" | sort)
+	diff <(completed keys "" | sort) <(completed_by_zsh keys "" | sort)
+	[ "$(completed_by_zsh sign --cert "")" = 'files -g *.(der|pem|crt)' ]
+	[ "$(completed_by_zsh sign --xattr "")" = 'files ' ]
+	# As compinit loads it.
+	zsh -f -c 'fpath=("$0" $fpath); autoload -Uz compinit; compinit -u -D; [[ $_comps[pkgima] == _pkgima ]]' "$top/completion"
+}
+
 @test "completion: commands, and words of options" {
 	diff <(sort <<<"$commands") <(completed "" | grep -v '^-' | sort)
 	for word in ca ima evm; do
@@ -130,6 +158,32 @@ completed() { # WORD...
 	shellcheck -s bash "$top/completion/pkgima.bash"
 }
 
+@test "every program and format has a page, and ima-init's options are on it" {
+	command -v mandoc >/dev/null || missing "no mandoc"
+	build=${PKGIMA_BUILD:-$top/build}
+	while read -r what name; do
+		echo "$what $name"
+		page "$top/man/$name" | grep -qF -e "$what"
+	done <<-END
+		dpkg-ima/trigger dpkg-ima.8
+		dpkg-ima/apt-hook dpkg-ima.8
+		dpkg-ima/bin/dpkg-deb dpkg-ima.8
+		pkgima.so rpm-plugin-pkgima.8
+		macros.transaction_pkgima rpm-plugin-pkgima.8
+		/ima/init ima-init.8
+		/ima/latch ima-init.8
+		/ima/proof ima-init.8
+		/etc/ima-init/init.conf ima-init.8
+		/etc/ima-init/retired pkgima.1
+		/run/pkgima/state ima-init.8
+		/etc/pkgima.conf pkgima.conf.5
+		pkgima-manifest pkgima-manifest.5
+		pkgima-digests pkgima-digests.5
+	END
+	diff <("$build/ima-init" --help | options) \
+		<(page "$top/man/ima-init.8" | awk '/^[^ ]/ { within = $1 == "SYNOPSIS" } within' | options | grep -vx -e --help)
+}
+
 @test "settings: pkgima.conf(5) has those of lib/config.c" {
 	command -v mandoc >/dev/null || missing "no mandoc"
 	known=$(sed -nE 's/^\t\{ "([a-z]+)", "([a-z-]+)", offsetof\([^)]*\), \{ (.*) \} \},$/\1 \2=\3/p' "$top/lib/config.c" |
@@ -158,18 +212,67 @@ fenced() { # FILE HEADING
 		within && code' "$1" | sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' -e 's/^ *#.*//; s/ # .*//'
 }
 
-@test "README: the quick start uses commands and options that exist" {
-	start=$(fenced "$top/README.md" "Quick start" | grep -oE '(^| )pkgima [a-z].*' | sed 's/^ //')
-	for command in keygen sign verify apply keys; do
-		grep -q "^pkgima $command " <<<"$start"
-	done
+# Commands of all fenced blocks of a page, those of pkgima, one a line.
+commands_of() { # FILE
+	awk '/^```/ { code = !code; next } code || /^    /' "$1" | sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' -e 's/^ *#.*//; s/ # .*//' |
+		grep -oE '(^|[ |(])pkgima [a-z][^|<>)]*' | sed 's/^[ |(]//'
+}
+
+# Each is a command with its own options, behind which stands what has to.
+commands_are_right() { # FILE
 	while read -r _ command rest; do
 		echo "pkgima $command $rest"
 		grep -qx -e "$command" <<<"$commands"
 		while read -r option; do
+			# A form that comes with the image builder's.
 			[ -z "$option" ] || help_options "$command" | grep -qx -e "$option"
 		done < <(options <<<" $rest" || :)
-	done <<<"$start"
+	done < <(commands_of "$1")
+}
+
+@test "README: the quick start uses commands and options that exist" {
+	start=$(fenced "$top/README.md" "Quick start")
+	for command in keygen sign verify apply keys; do
+		grep -q "pkgima $command " <<<"$start"
+	done
+	commands_are_right "$top/README.md"
+}
+
+@test "guides: commands and options that exist, values that are taken, pages that are there" {
+	for guide in distribution stock-debian image-builder; do
+		[ "$(commands_of "$top/doc/$guide.md" | wc -l)" -ge 6 ]
+		grep -q "doc/$guide.md" "$top/README.md"
+	done
+	for page in "$top"/doc/*.md "$top/certs/README.md"; do
+		commands_are_right "$page"
+		# Words that options take, from the completion.
+		while read -r _ command rest; do
+			for option in --type --algo --hash --select --format; do
+				value=$(sed -nE "s/.* $option ([a-z0-9]+).*/\1/p" <<<" $rest")
+				[ -z "$value" ] || completed "$command" "$option" "" | grep -qx -e "$value"
+			done
+		done < <(commands_of "$page")
+		# Files of the tree, and guides beside this one.
+		# shellcheck disable=SC2016 # backquotes, as they stand there
+		for name in $(grep -oE '`(certs|examples|pkg-ima-init)/[^` ]*`|`[a-z-]+\.md`' "$page" | tr -d '`'); do
+			[ "$name" = from-stock-to-enforced.md ] || compgen -G "$top/$name" >/dev/null ||
+				compgen -G "${page%/*}/$name" >/dev/null || { echo "$page: $name"; false; }
+		done
+	done
+}
+
+@test "diagrams: what is committed has the words of its source, and the tool makes it" {
+	command -v dot >/dev/null || missing "no dot"
+	for source in "$top"/doc/*.dot; do
+		labels=$(grep -oE 'label="[^"]*"' "$source" | sed 's/label="//; s/"$//' | sort)
+		[ "$(wc -l <<<"$labels")" -ge 10 ]
+		# Versions of graphviz place things differently.
+		words_of() {
+			sed -n 's/.*<text [^>]*>\(.*\)<\/text>.*/\1/p' | sed 's/&#45;/-/g; s/&#160;/ /g; s/&amp;/\&/g' | sort
+		}
+		diff <(echo "$labels") <(words_of <"${source%.dot}.svg")
+		diff <(words_of <"${source%.dot}.svg") <(dot -Tsvg "$source" | words_of)
+	done
 }
 
 @test "README: make's targets exist" {
@@ -193,7 +296,7 @@ fenced() { # FILE HEADING
 }
 
 @test "nothing that only we could understand" {
-	pages=("$top"/*.md "$top"/man/*.[1-8] "$top"/completion/*)
+	pages=("$top"/*.md "$top"/doc/*.md "$top"/man/*.[1-8] "$top"/completion/*)
 	run grep -nE '(^|[^S])#[0-9]|/home/|/root/' "${pages[@]}"
 	[ "$status" -eq 1 ]
 	run grep -niE '\b(todo|fixme|xxx)\b' "${pages[@]}"

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rpm/header.h>
+#include <rpm/rpmdb.h>
+#include <rpm/rpmtag.h>
+#include <rpm/rpmtd.h>
+#include <rpm/rpmts.h>
+
+#include "rpm_log.h"
+#include "rpmdb.h"
+
+/* Triggers are lists of scripts. */
+static const struct { rpmTagVal tag; const char *name; } tags[] = {
+	{ RPMTAG_PRETRANS, "pretrans" }, { RPMTAG_PREIN, "pre" }, { RPMTAG_POSTIN, "post" },
+	{ RPMTAG_PREUN, "preun" }, { RPMTAG_POSTUN, "postun" }, { RPMTAG_POSTTRANS, "posttrans" },
+	{ RPMTAG_TRIGGERSCRIPTS, "trigger" }, { RPMTAG_FILETRIGGERSCRIPTS, "filetrigger" },
+	{ RPMTAG_TRANSFILETRIGGERSCRIPTS, "transfiletrigger" },
+};
+
+int pkgima_rpmdb_scripts(struct pkgima_rpmdb *rpmdb, size_t index,
+			 void (*tell)(void *context, const char *name, const char *text, size_t length), void *context,
+			 struct pkgima_error *error)
+{
+	const struct pkgima_rpmdb_package *package = &rpmdb->packages[index];
+	rpmdbMatchIterator iterator;
+	struct pkgima_rpm_log log;
+	Header header;
+	int r = 0;
+
+	pkgima_rpm_log_begin(&log);
+	iterator = rpmtsInitIterator(rpmdb->databases[package->database].ts, RPMDBI_PACKAGES, &package->record,
+				     sizeof(package->record));
+	header = rpmdbNextIterator(iterator);
+	for (size_t i = 0; header && i < sizeof(tags) / sizeof(tags[0]); i++) {
+		rpmtd data = rpmtdNew();
+		const char *text;
+
+		if (headerGet(header, tags[i].tag, data, HEADERGET_MINMEM))
+			while ((text = rpmtdNextString(data)))
+				tell(context, tags[i].name, text, strlen(text));
+		rpmtdFreeData(data);
+		rpmtdFree(data);
+	}
+	if (!header)
+		r = pkgima_rpm_fail(&log, error, -EBADMSG, "its header cannot be read");
+	rpmdbFreeIterator(iterator);
+	pkgima_rpm_log_end();
+	return r;
+}
