@@ -28,12 +28,12 @@ setup_file()
 setup()
 {
 	# A tree of its own for each test.
-	cp -a "$system/with" "$system/work"
+	cp -a "$system/with" "$system/built"
 }
 
 teardown()
 {
-	rm -rf "$system/work" "$system/root/.config" "$system/etc/pkgima"
+	rm -rf "$system/built" "$system/root/.config" "$system/etc/pkgima"
 }
 
 # make_source DIR BUILD-DEPENDS: two packages, of which one gets one with debugging symbols, and a script.
@@ -106,34 +106,34 @@ same_as_plain()
 
 @test "a key in the environment: all packages are signed, the one with debugging symbols too, and the checksums are theirs" {
 	local deb changes
-	run -0 build /work/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem
+	run -0 build /built/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem
 	echo "$output"
 	# After dh_builddeb, and before dpkg takes checksums.
 	[[ $output == *dh_builddeb*dh_imasign*dpkg-genbuildinfo*dpkg-genchanges* ]]
 	[ "$(grep -c '\.deb: signed, ' <<<"$output")" -eq 3 ]
-	all_signed "$system/work"
-	checksums "$system/work" 8
+	all_signed "$system/built"
+	checksums "$system/built" 8
 	# What the key's owner makes of the same build outside of it: the same bytes, and the same words about them.
 	cp -r "$system/plain" "$BATS_TEST_TMPDIR/outside"
 	changes=$(echo "$BATS_TEST_TMPDIR"/outside/*.changes)
 	sign --in-place "$changes"
 	for deb in $debs; do
-		cmp "$BATS_TEST_TMPDIR/outside/$deb" "$system/work/$deb"
+		cmp "$BATS_TEST_TMPDIR/outside/$deb" "$system/built/$deb"
 	done
 	diff <(sed -n '/^Checksums-Sha256/,/^Files/p' "$changes" | grep '\.deb$') \
-		<(sed -n '/^Checksums-Sha256/,/^Files/p' "$system"/work/*.changes | grep '\.deb$')
+		<(sed -n '/^Checksums-Sha256/,/^Files/p' "$system"/built/*.changes | grep '\.deb$')
 	# What is in them is what was built.
 	for deb in $debs; do
-		cmp <(dpkg-deb --fsys-tarfile "$system/work/$deb") <(dpkg-deb --fsys-tarfile "$system/plain/$deb")
+		cmp <(dpkg-deb --fsys-tarfile "$system/built/$deb") <(dpkg-deb --fsys-tarfile "$system/plain/$deb")
 	done
 }
 
 @test "evmctl accepts each file of them, once they are installed" {
 	local path count=0
-	build /work/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem >/dev/null
+	build /built/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem >/dev/null
 	mkdir -p "$system/etc/keys/ima"
 	cp "$keys/ima.der" "$system/etc/keys/ima"
-	in_root "$system" sh -c 'dpkg -i /work/*.deb && pkgima apply tiny tiny-data tiny-dbgsym'
+	in_root "$system" sh -c 'dpkg -i /built/*.deb && pkgima apply tiny tiny-data tiny-dbgsym'
 	while read -r path; do
 		[ -f "$system$path" ] && [ ! -L "$system$path" ] || continue
 		evm_accepts "$keys/ima.der" "$system$path"
@@ -146,19 +146,19 @@ same_as_plain()
 }
 
 @test "no key: one line says so, and the packages are those of a build without it" {
-	run -0 build /work/tiny
+	run -0 build /built/tiny
 	[ "$(grep -c 'dh_imasign: ' <<<"$output")" -eq 1 ]
 	[[ $output == *"dh_imasign: no key is configured, so the packages are not signed"* ]]
-	same_as_plain "$system/work"
-	checksums "$system/work" 8
+	same_as_plain "$system/built"
+	checksums "$system/built" 8
 }
 
 # imasign [VARIABLE=VALUE...] [-- ARGUMENT...]: dh_imasign alone, over what was built without it.
 imasign()
 {
-	rm -rf "$system/work"
-	cp -a "$system/plain" "$system/work"
-	in_root "$system" sh -c 'cd /work/tiny; while [ $# -gt 0 ] && [ "$1" != -- ]; do export "$1"; shift; done
+	rm -rf "$system/built"
+	cp -a "$system/plain" "$system/built"
+	in_root "$system" sh -c 'cd /built/tiny; while [ $# -gt 0 ] && [ "$1" != -- ]; do export "$1"; shift; done
 		[ $# -eq 0 ] || shift
 		exec dh_imasign "$@"' sh "$@"
 }
@@ -176,28 +176,28 @@ site=(key=/keys/ima.key cert=/keys/ima.pem)
 	local rogue=(key=/keys/rogue/ima.key cert=/keys/rogue/ima.pem)
 	configure /etc/pkgima/dh_imasign.conf '# The site.' '' ' key = /keys/ima.key ' 'cert=/keys/ima.pem'
 	run -0 imasign
-	all_signed "$system/work"
+	all_signed "$system/built"
 	# The user's before the machine's.
 	configure /etc/pkgima/dh_imasign.conf "${rogue[@]}"
 	configure /root/.config/pkgima/dh_imasign.conf "${site[@]}"
 	run -0 imasign
-	all_signed "$system/work"
+	all_signed "$system/built"
 	configure /root/.config/pkgima/dh_imasign.conf "${rogue[@]}"
 	configure /keys/config/pkgima/dh_imasign.conf "${site[@]}"
 	run -0 imasign XDG_CONFIG_HOME=/keys/config
-	all_signed "$system/work"
+	all_signed "$system/built"
 	# One that says nothing.
 	configure /keys/config/pkgima/dh_imasign.conf '; nothing'
 	configure /etc/pkgima/dh_imasign.conf "${site[@]}"
 	run -0 imasign XDG_CONFIG_HOME=/keys/config
-	all_signed "$system/work"
+	all_signed "$system/built"
 	configure /etc/pkgima/dh_imasign.conf "${rogue[@]}"
 	run -0 imasign PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.der
-	all_signed "$system/work"
+	all_signed "$system/built"
 	# And switched off for once.
 	run -0 imasign PKGIMA_KEY=
 	[ "$output" = "dh_imasign: no key is configured, so the packages are not signed" ]
-	same_as_plain "$system/work"
+	same_as_plain "$system/built"
 }
 
 # refused TEXT IMASIGN-ARGUMENT...: an error with these words, and no package was touched.
@@ -207,7 +207,7 @@ refused()
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ $output == *"$1"* ]]
-	same_as_plain "$system/work"
+	same_as_plain "$system/built"
 }
 
 @test "half a configuration, and one that cannot be understood or read, are errors" {
@@ -233,10 +233,10 @@ refused()
 }
 
 @test "a key with which nothing can be signed ends the build" {
-	run build /work/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/rogue/ima.pem
+	run build /built/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/rogue/ima.pem
 	[ "$status" -ne 0 ]
 	[[ $output == *"the key does not belong to /keys/rogue/ima.pem"* ]]
-	[ -z "$(find "$system/work" -name '*.changes')" ]
+	[ -z "$(find "$system/built" -name '*.changes')" ]
 	refused 'dh_imasign: error: pkgima sign' PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/rogue/ima.pem
 	refused '/keys/none.key' PKGIMA_KEY=/keys/none.key PKGIMA_CERT=/keys/ima.pem
 }
@@ -250,10 +250,10 @@ refused()
 	sed "s|$BATS_FILE_TMPDIR|/keys|" "$SOFTHSM2_CONF" >"$system/keys/softhsm2.conf"
 	echo 1234 >"$system/keys/pin"
 	run -0 imasign SOFTHSM2_CONF=/keys/softhsm2.conf PKGIMA_KEY="$uri" PKGIMA_CERT=/keys/ima.pem PKGIMA_PIN=1234
-	all_signed "$system/work"
+	all_signed "$system/built"
 	configure /etc/pkgima/dh_imasign.conf "key=$uri&pin-source=/keys/pin" cert=/keys/ima.pem
 	run -0 imasign SOFTHSM2_CONF=/keys/softhsm2.conf
-	all_signed "$system/work"
+	all_signed "$system/built"
 	refused PIN SOFTHSM2_CONF=/keys/softhsm2.conf PKGIMA_KEY="$uri" PKGIMA_CERT=/keys/ima.pem PKGIMA_PIN=4321
 }
 
@@ -263,9 +263,9 @@ only_signed()
 	local deb
 	for deb in $debs; do
 		if printf '%s\n' "$@" | grep -qxF "$deb"; then
-			"$PKGIMA" verify --payload --certs "$keys/ima.der" "$system/work/$deb"
+			"$PKGIMA" verify --payload --certs "$keys/ima.der" "$system/built/$deb"
 		else
-			cmp "$system/work/$deb" "$system/plain/$deb"
+			cmp "$system/built/$deb" "$system/plain/$deb"
 		fi
 	done
 }
@@ -283,7 +283,7 @@ only_signed()
 	only_signed
 	run -0 imasign "${key[@]}" -- -- --hash sha512
 	# shellcheck disable=SC2086 # a list of names
-	(cd "$system/work" && run -0 "$PKGIMA" show $debs && [[ $output == *sha512* && $output != *sha256* ]])
+	(cd "$system/built" && run -0 "$PKGIMA" show $debs && [[ $output == *sha512* && $output != *sha256* ]])
 	run ! imasign "${key[@]}" -- --destdir=/elsewhere
 	[[ $output == *"/elsewhere/tiny"* ]]
 	only_signed
@@ -291,16 +291,16 @@ only_signed()
 
 @test "packages of one kind only, under fakeroot, and with dh --with ima" {
 	sed -i 's/^Rules-Requires-Root: .*/Rules-Requires-Root: binary-targets/; s/, dh-sequence-ima//' \
-		"$system/work/tiny/debian/control"
-	sed -i 's/dh \$@/dh $@ --with ima/' "$system/work/tiny/debian/rules"
-	run -0 build /work/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem --build=all -rfakeroot
+		"$system/built/tiny/debian/control"
+	sed -i 's/dh \$@/dh $@ --with ima/' "$system/built/tiny/debian/rules"
+	run -0 build /built/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem --build=all -rfakeroot
 	[ "$(grep -c '\.deb: signed, ' <<<"$output")" -eq 1 ]
-	"$PKGIMA" verify --payload --certs "$keys/ima.der" "$system/work/tiny-data_1.0_all.deb"
-	[ "$(stat -c %U:%a "$system/work/tiny-data_1.0_all.deb")" = "$(stat -c %U:%a "$system/plain/tiny-data_1.0_all.deb")" ]
-	checksums "$system/work" 2
-	run -0 build /work/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem --build=any -rfakeroot
+	"$PKGIMA" verify --payload --certs "$keys/ima.der" "$system/built/tiny-data_1.0_all.deb"
+	[ "$(stat -c %U:%a "$system/built/tiny-data_1.0_all.deb")" = "$(stat -c %U:%a "$system/plain/tiny-data_1.0_all.deb")" ]
+	checksums "$system/built" 2
+	run -0 build /built/tiny PKGIMA_KEY=/keys/ima.key PKGIMA_CERT=/keys/ima.pem --build=any -rfakeroot
 	[ "$(grep -c '\.deb: signed, ' <<<"$output")" -eq 2 ]
-	all_signed "$system/work"
+	all_signed "$system/built"
 }
 
 # The example of the manual page after a line, with the key of the test.
@@ -314,32 +314,32 @@ example()
 @test "without dh-ima: the two examples with dpkg's hook, as the manual page has them" {
 	require mandoc
 	local text
-	sed -i 's/, dh-sequence-ima//' "$system/work/tiny/debian/control"
+	sed -i 's/, dh-sequence-ima//' "$system/built/tiny/debian/control"
 	cp "$keys/ima.key" "$system/keys/tiny.key"
 	cp "$keys/ima.pem" "$system/keys/tiny.pem"
-	cp -a "$system/work" "$BATS_TEST_TMPDIR/work"
+	cp -a "$system/built" "$BATS_TEST_TMPDIR/work"
 	for text in 'makes of these:' 'A key for each source package:'; do
-		rm -rf "$system/work"
-		cp -a "$BATS_TEST_TMPDIR/work" "$system/work"
-		example "$text" >"$system/work/command"
-		cat "$system/work/command"
-		grep -q 'hook-buildinfo' "$system/work/command"
-		run in_root "$system" sh -ec 'cd /work/tiny; . ../command'
+		rm -rf "$system/built"
+		cp -a "$BATS_TEST_TMPDIR/work" "$system/built"
+		example "$text" >"$system/built/command"
+		cat "$system/built/command"
+		grep -q 'hook-buildinfo' "$system/built/command"
+		run in_root "$system" sh -ec 'cd /built/tiny; . ../command'
 		echo "$output"
 		[ "$status" -eq 0 ]
-		all_signed "$system/work"
-		checksums "$system/work" 8
+		all_signed "$system/built"
+		checksums "$system/built" 8
 	done
 	# What dpkg puts in; and a build of the source alone has nothing to sign.
-	rm -rf "$system/work"
-	cp -a "$BATS_TEST_TMPDIR/work" "$system/work"
-	in_root "$system" sh -ec 'cd /work/tiny; dpkg-buildpackage -us -uc --build=all --hook-buildinfo="echo %p %v %s %u %a %% >../said"'
-	[ "$(cat "$system/work/said")" = 'tiny 1:1.0 1.0 1.0 1 %' ]
-	rm -rf "$system/work"
-	cp -a "$BATS_TEST_TMPDIR/work" "$system/work"
-	example "$text" | sed 's/dpkg-buildpackage/& -S/' >"$system/work/command"
-	in_root "$system" sh -ec 'cd /work/tiny; . ../command'
-	[ -z "$(find "$system/work" -name '*.deb')" ]
+	rm -rf "$system/built"
+	cp -a "$BATS_TEST_TMPDIR/work" "$system/built"
+	in_root "$system" sh -ec 'cd /built/tiny; dpkg-buildpackage -us -uc --build=all --hook-buildinfo="echo %p %v %s %u %a %% >../said"'
+	[ "$(cat "$system/built/said")" = 'tiny 1:1.0 1.0 1.0 1 %' ]
+	rm -rf "$system/built"
+	cp -a "$BATS_TEST_TMPDIR/work" "$system/built"
+	example "$text" | sed 's/dpkg-buildpackage/& -S/' >"$system/built/command"
+	in_root "$system" sh -ec 'cd /built/tiny; . ../command'
+	[ -z "$(find "$system/built" -name '*.deb')" ]
 }
 
 @test "autopkgtest: the tests of the package itself" {
