@@ -122,7 +122,7 @@ _pkgima() {
 		;;
 	extract | attach) _pkgima_files '*.@(deb|rpm|changes)' ;;
 	show | audit) _pkgima_files ;;
-	verify | strip) _pkgima_files '*.deb' ;;
+	verify | strip) _pkgima_files '*.@(deb|rpm)' ;;
 	apply) _pkgima_packages ;;
 	keys) _pkgima_words 'list load trust retire' ;;
 	enforce) _pkgima_words 'log on off status' ;;
