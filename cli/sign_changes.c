@@ -243,8 +243,8 @@ static const struct pkgima_sums *find_listed(void *context, const char *name)
 }
 
 /*
- * Is it what is listed, but for what was corrected already? Then an earlier run was ended before the .changes. That cannot be
- * told of one whose OpenPGP signature was removed.
+ * Is it what is listed, but for what was corrected already? Then an earlier run was ended before the .changes. That cannot
+ * be told of one whose OpenPGP signature was removed.
  */
 static int check_corrected(struct work *work, const struct part *part, const struct pkgima_changes *buildinfo,
 			   struct pkgima_error *error)

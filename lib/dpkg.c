@@ -10,20 +10,16 @@
 
 #include "beneath.h"
 #include "control.h"
+#include "dpkg_files.h"
 #include "escape.h"
 #include "io.h"
 #include "manifest.h"
 
-#define LIST_MAX ((size_t)64 * 1024 * 1024)
-#define STATUS_MAX ((size_t)256 * 1024 * 1024)
 #define DIVERSIONS_MAX ((size_t)16 * 1024 * 1024)
 #define PACKAGES_MAX 1000000
 #define MANIFEST_SUFFIX "." PKGIMA_MANIFEST_NAME
-#define LIST_SUFFIX ".list"
-#define CONFFILES_SUFFIX ".conffiles"
 
-/* Takes the next line off *@text and ends it with NUL; NULL at the end. A last line without newline counts. */
-static char *take_line(char **text)
+char *pkgima_dpkg_take_line(char **text)
 {
 	char *line = *text, *newline;
 
@@ -58,9 +54,9 @@ static int parse_diversions(struct pkgima_dpkg *dpkg, struct pkgima_error *error
 	while (dpkg->diversion_count < lines / 3) {
 		struct pkgima_diversion *diversion = &dpkg->diversions[dpkg->diversion_count];
 
-		diversion->from = take_line(&text);
-		diversion->to = take_line(&text);
-		diversion->package = take_line(&text);
+		diversion->from = pkgima_dpkg_take_line(&text);
+		diversion->to = pkgima_dpkg_take_line(&text);
+		diversion->package = pkgima_dpkg_take_line(&text);
 		if (!diversion->from || !diversion->to || !diversion->package)
 			break;
 		dpkg->diversion_count++;
@@ -120,8 +116,7 @@ static bool has_suffix(const char *name, const char *suffix)
 	return length > size && !strcmp(name + length - size, suffix);
 }
 
-/* The folder's entries, to be read from the start; independent of other readers of the same descriptor. */
-static DIR *open_info(const struct pkgima_dpkg *dpkg)
+DIR *pkgima_dpkg_open_info(const struct pkgima_dpkg *dpkg)
 {
 	int fd = openat(dpkg->info_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder;
@@ -197,7 +192,7 @@ static int list_packages(const struct pkgima_dpkg *dpkg, const char *suffix, str
 			 size_t *ret_count, struct pkgima_error *error)
 {
 	struct pkgima_dpkg_package *packages = NULL;
-	DIR *folder = open_info(dpkg);
+	DIR *folder = pkgima_dpkg_open_info(dpkg);
 	struct dirent *file;
 	size_t count = 0;
 	int r = 0;
@@ -269,10 +264,10 @@ static int drop_removed(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_packa
 	size_t length;
 	int r;
 
-	r = pkgima_beneath_read(dpkg->root_fd, dpkg->status_path, STATUS_MAX, (uint8_t **)&status, &length, error);
+	r = pkgima_beneath_read(dpkg->root_fd, dpkg->status_path, PKGIMA_DPKG_STATUS_MAX, (uint8_t **)&status, &length, error);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	for (rest = status; (line = take_line(&rest)) || *state; ) {
+	for (rest = status; (line = pkgima_dpkg_take_line(&rest)) || *state; ) {
 		if (line && *line) {
 			if ((value = value_of(line, "Package")))
 				name = value;
@@ -296,7 +291,7 @@ int pkgima_dpkg_all_packages(const struct pkgima_dpkg *dpkg, struct pkgima_dpkg_
 	size_t count = 0;
 	int r;
 
-	r = list_packages(dpkg, LIST_SUFFIX, &packages, &count, error);
+	r = list_packages(dpkg, PKGIMA_DPKG_LIST_SUFFIX, &packages, &count, error);
 	if (r == 0)
 		r = drop_removed(dpkg, packages, &count, error);
 	if (r < 0) {
@@ -318,14 +313,14 @@ bool pkgima_dpkg_name_matches(const char *name, const char *instance)
 
 bool pkgima_dpkg_is_installed(const struct pkgima_dpkg *dpkg, const char *name)
 {
-	DIR *folder = open_info(dpkg);
+	DIR *folder = pkgima_dpkg_open_info(dpkg);
 	struct dirent *file;
 	bool found = false;
 
 	while (folder && !found && (file = readdir(folder))) {
-		if (!has_suffix(file->d_name, LIST_SUFFIX))
+		if (!has_suffix(file->d_name, PKGIMA_DPKG_LIST_SUFFIX))
 			continue;
-		file->d_name[strlen(file->d_name) - strlen(LIST_SUFFIX)] = '\0';
+		file->d_name[strlen(file->d_name) - strlen(PKGIMA_DPKG_LIST_SUFFIX)] = '\0';
 		/* dpkg lists a package of the native architecture without it, unless it is Multi-Arch: same. */
 		found = pkgima_dpkg_name_matches(name, file->d_name);
 	}
@@ -361,7 +356,7 @@ static int intersect(struct pkgima_entries *entries, char *list, struct pkgima_e
 
 	if (!listed)
 		return pkgima_fail(error, -ENOMEM, "no memory for a package's list of files");
-	for (const char *line; (line = take_line(&list)); ) {
+	for (const char *line; (line = pkgima_dpkg_take_line(&list)); ) {
 		const struct pkgima_entry *entry = pkgima_entries_find(entries, line);
 
 		if (entry)
@@ -374,14 +369,13 @@ static int intersect(struct pkgima_entries *entries, char *list, struct pkgima_e
 	return 0;
 }
 
-/* None where the package has no such file. */
-static int read_conffiles(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *conffiles,
-			  struct pkgima_error *error)
+int pkgima_dpkg_read_conffiles(const struct pkgima_dpkg *dpkg, const char *instance, struct pkgima_entries *conffiles,
+			       struct pkgima_error *error)
 {
 	cleanup_control struct pkgima_control control = { .files = { { .name = "conffiles" } }, .count = 1 };
 	int r;
 
-	r = read_info(dpkg, instance, CONFFILES_SUFFIX, PKGIMA_CONTROL_FILE_MAX, &control.files[0].content,
+	r = read_info(dpkg, instance, PKGIMA_DPKG_CONFFILES_SUFFIX, PKGIMA_CONTROL_FILE_MAX, &control.files[0].content,
 		      &control.files[0].length, error);
 	if (r == -ENOENT)
 		return 0;
@@ -398,7 +392,7 @@ static int settle_types(const struct pkgima_dpkg *dpkg, const char *instance, st
 	cleanup_entries struct pkgima_entries conffiles = { 0 };
 	int r;
 
-	r = read_conffiles(dpkg, instance, &conffiles, error);
+	r = pkgima_dpkg_read_conffiles(dpkg, instance, &conffiles, error);
 	for (size_t i = 0; i < entries->count && r == 0; i++) {
 		struct pkgima_entry *entry = &entries->list[i];
 
@@ -421,7 +415,7 @@ int pkgima_dpkg_read(const struct pkgima_dpkg *dpkg, const char *instance, struc
 	if (r == 0)
 		r = pkgima_manifest_parse(manifest, length, entries, error);
 	if (r == 0)
-		r = read_info(dpkg, instance, LIST_SUFFIX, LIST_MAX, (uint8_t **)&list, &length, error);
+		r = read_info(dpkg, instance, PKGIMA_DPKG_LIST_SUFFIX, PKGIMA_DPKG_LIST_MAX, (uint8_t **)&list, &length, error);
 	if (r == 0)
 		r = intersect(entries, list, error);
 	if (r == 0)
@@ -475,8 +469,8 @@ int pkgima_dpkg_read_rest(const struct pkgima_dpkg *dpkg, const char *instance, 
 	char *rest, *line;
 	int r;
 
-	r = read_info(dpkg, instance, LIST_SUFFIX, LIST_MAX, (uint8_t **)&list, &length, error);
-	for (rest = list; r == 0 && (line = take_line(&rest)); )
+	r = read_info(dpkg, instance, PKGIMA_DPKG_LIST_SUFFIX, PKGIMA_DPKG_LIST_MAX, (uint8_t **)&list, &length, error);
+	for (rest = list; r == 0 && (line = pkgima_dpkg_take_line(&rest)); )
 		if (pkgima_path_is_normal(line))
 			r = add_rest(entries, known, line, PKGIMA_ENTRY_FILE, error);
 	if (r == 0)
@@ -499,131 +493,4 @@ const char *pkgima_dpkg_divert(const struct pkgima_dpkg *dpkg, const char *insta
 	if (!diversion || pkgima_dpkg_name_matches(diversion->package, instance))
 		return path;
 	return diversion->to;
-}
-
-/* A file, of which it is asked whether a package's it is. */
-struct wanted {
-	const struct pkgima_dpkg *dpkg;
-	const char *path;
-	struct stat stat;
-	bool exists;
-};
-
-/* Does @path lead to it, be it through folders that are links, or with @follow through a link of this name? */
-static bool leads_to(const struct wanted *wanted, const char *path, bool follow)
-{
-	return wanted->exists && pkgima_beneath_leads_to(wanted->dpkg->root_fd, path, follow, &wanted->stat);
-}
-
-/* Whatever links there are on the way, a file that is unpacked keeps the last component of its name. */
-static bool has_same_name(const char *left, const char *right)
-{
-	left = strrchr(left, '/');
-	right = strrchr(right, '/');
-	return left && right && !strcmp(left, right);
-}
-
-/* Does the list @file in info/ have it? What cannot be read counts as yes. */
-static bool is_listed(const struct wanted *wanted, const char *file)
-{
-	cleanup_free char *list = NULL;
-	char *rest, *line;
-	size_t length;
-
-	if (pkgima_beneath_read(wanted->dpkg->info_fd, file, LIST_MAX, (uint8_t **)&list, &length, NULL) < 0)
-		return true;
-	for (rest = list; (line = take_line(&rest)); )
-		if (!strcmp(line, wanted->path) ||
-		    (has_same_name(line, wanted->path) && leads_to(wanted, line, false)))
-			return true;
-	return false;
-}
-
-/* A conffile's new version is put where a link of its name leads to. */
-static bool is_conffile(const struct wanted *wanted, const char *instance)
-{
-	cleanup_entries struct pkgima_entries conffiles = { 0 };
-
-	if (read_conffiles(wanted->dpkg, instance, &conffiles, NULL) < 0)
-		return true;
-	for (size_t i = 0; i < conffiles.count; i++)
-		if (leads_to(wanted, conffiles.list[i].path, true))
-			return true;
-	return false;
-}
-
-/* The path in a line of the field Conffiles, " PATH HASH" and perhaps flags behind; NULL for another line. */
-static const char *take_conffile(char *line)
-{
-	char *space = strrchr(line, ' ');
-
-	while (space && space > line) {
-		*space = '\0';
-		if (strcmp(space + 1, "obsolete") != 0 && strcmp(space + 1, "remove-on-upgrade") != 0)
-			return line + 1;
-		space = strrchr(line, ' ');
-	}
-	return NULL;
-}
-
-/* The same for conffiles that stayed when their package was removed, or no longer had them. */
-static bool was_conffile(const struct wanted *wanted)
-{
-	cleanup_free char *status = NULL;
-	bool within = false;
-	const char *path;
-	char *rest, *line;
-	size_t length;
-	int r;
-
-	r = pkgima_beneath_read(wanted->dpkg->root_fd, wanted->dpkg->status_path, STATUS_MAX, (uint8_t **)&status, &length,
-				NULL);
-	if (r < 0)
-		return r != -ENOENT;
-	for (rest = status; (line = take_line(&rest)); ) {
-		if (line[0] != ' ')
-			within = !strcmp(line, "Conffiles:");
-		else if (within && (path = take_conffile(line)) && leads_to(wanted, path, true))
-			return true;
-	}
-	return false;
-}
-
-static bool is_of_a_package(const struct wanted *wanted)
-{
-	DIR *folder = open_info(wanted->dpkg);
-	bool owned = !folder;
-	struct dirent *file;
-
-	while (folder && !owned && (file = readdir(folder))) {
-		if (has_suffix(file->d_name, LIST_SUFFIX)) {
-			owned = is_listed(wanted, file->d_name);
-		} else if (has_suffix(file->d_name, CONFFILES_SUFFIX)) {
-			file->d_name[strlen(file->d_name) - strlen(CONFFILES_SUFFIX)] = '\0';
-			owned = is_conffile(wanted, file->d_name);
-		}
-	}
-	if (folder)
-		closedir(folder);
-	return owned;
-}
-
-bool pkgima_dpkg_owns(void *context, const char *path)
-{
-	struct wanted wanted = { .dpkg = context, .path = path };
-
-	if (!wanted.dpkg)
-		return false;
-	wanted.exists = pkgima_beneath_stat(wanted.dpkg->root_fd, path, false, &wanted.stat) == 0;
-	if (is_of_a_package(&wanted) || was_conffile(&wanted))
-		return true;
-	/* Lists have the name from which a file was diverted. */
-	for (size_t i = 0; i < wanted.dpkg->diversion_count; i++) {
-		const struct pkgima_diversion *diversion = &wanted.dpkg->diversions[i];
-
-		wanted.path = diversion->from;
-		if ((!strcmp(diversion->to, path) || leads_to(&wanted, diversion->to, true)) && is_of_a_package(&wanted))
-			return true;
-	}
-	return false;
 }

@@ -31,8 +31,8 @@ struct pkgima_manager {
 
 	/*
 	 * All packages that have signatures; with @all also those that have none. Those that may have a file in common, each
-	 * with a signature of its own, have the same group and follow each other: what one of them put on the file is good for
-	 * all.
+	 * with a signature of its own, have the same group and follow each other: what one of them put on the file is good
+	 * for all.
 	 */
 	int (*list)(void *database, bool all, struct pkgima_installed **ret_list, size_t *ret_count,
 		    struct pkgima_error *error);
@@ -44,8 +44,8 @@ struct pkgima_manager {
 
 	/*
 	 * A package's entries, sorted, without those that are no longer its own: another package took them over, or they
-	 * were not installed. @entries is empty. With @all also entries without a signature, and perhaps without a digest, for
-	 * whatever else the package installed: where no regular file stands, there was none. May it be called by several
+	 * were not installed. @entries is empty. With @all also entries without a signature, and perhaps without a digest,
+	 * for whatever else the package installed: where no regular file stands, there was none. May it be called by several
 	 * threads at once?
 	 */
 	int (*read)(void *database, const struct pkgima_installed *package, bool all, struct pkgima_entries *entries,

@@ -104,6 +104,20 @@ static void keep_passed(struct pkgima_predict_file *file, enum pkgima_use use, c
 		file->passed[file->passed_count++] = (struct passed){ .use = use, .demand = *demand };
 }
 
+static void tell_order(const struct pkgima_predict_file *file, uint32_t own, char *reason, size_t capacity)
+{
+	const struct pkgima_ima_rule *strict = file->strict;
+	char where[48] = "another rule";
+
+	if (file->lasting & ~own & (PKGIMA_IMA_VERITY | PKGIMA_IMA_SIGV3))
+		snprintf(where, sizeof(where), "a rule about fs-verity");
+	else if (strict && strict->origin)
+		snprintf(where, sizeof(where), "a rule of its own");
+	else if (strict)
+		snprintf(where, sizeof(where), "line %zu", strict->line);
+	snprintf(reason, capacity, "denied once the kernel has met it under %s, which it remembers", where);
+}
+
 /*
  * The kernel keeps with a file what any rule has asked of it, and asks it from then on each time that it appraises the
  * file. So what passes by itself may be denied, depending on what was done before.
@@ -122,18 +136,15 @@ static void look_at_order(struct pkgima_predict_file *file)
 		if (file->prediction.denied & use || file->prediction.undecided & use ||
 		    pkgima_ima_decide(&file->facts, kernel, &demand, &ignored) == PKGIMA_IMA_PASSES)
 			continue;
-		if (file->lasting & ~file->passed[i].demand.flags & (PKGIMA_IMA_VERITY | PKGIMA_IMA_SIGV3))
-			snprintf(reason, sizeof(reason), "denied once the kernel has met it under a rule about fs-verity, which it remembers");
-		else
-			snprintf(reason, sizeof(reason), "denied once the kernel has met it under %s %zu, which it remembers",
-				 file->strict && file->strict->origin ? "its own rule" : "line", file->strict ? file->strict->line : 0);
+		tell_order(file, file->passed[i].demand.flags, reason, sizeof(reason));
 		note(file, file->passed[i].use, PKGIMA_IMA_UNDECIDED, demand.rule, reason, NULL);
 	}
 }
 
 /* One access by one user: the decision, with rule and reason. Several possible demands that do not agree leave it open. */
 static enum pkgima_ima_decision decide(struct pkgima_predict_file *file, enum pkgima_use use,
-				       const struct pkgima_ima_access *access, const struct pkgima_ima_rule **ret_rule, const char **ret_reason)
+				       const struct pkgima_ima_access *access, const struct pkgima_ima_rule **ret_rule,
+				       const char **ret_reason)
 {
 	struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX];
 	const struct pkgima_predict *predict = file->shared->predict;
@@ -270,7 +281,9 @@ static void look_at_interpreter(struct pkgima_predict_file *file, const char *pa
 	struct stat st;
 
 	if (!find_interpreter(file->shared, path, is_loader, &decision)) {
-		struct pkgima_predict_file other = { .shared = file->shared, .appraiser = file->appraiser, .path = path, .stat = &st };
+		struct pkgima_predict_file other = {
+			.shared = file->shared, .appraiser = file->appraiser, .path = path, .stat = &st,
+		};
 
 		other.fd = fd = pkgima_beneath_open_followed(file->shared->predict->root_fd, path, &st);
 		other.place = fd < 0 ? NULL : pkgima_places_find(&file->shared->places, fd, &st);

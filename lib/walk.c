@@ -183,7 +183,7 @@ static int take_name(struct state *state, int folder_fd, dev_t device, const cha
 	return S_ISDIR(st.st_mode) ? take_folder(state, folder_fd, name, path, device, &st) : 0;
 }
 
-/* Was it found on a file system that is walked? Who replaces a folder by a link to elsewhere must not lead the walk there. */
+/* Is it on a file system that is walked? Who replaces a folder by a link to elsewhere must not lead the walk there. */
 static bool is_entered(const struct state *state, int fd, struct stat *ret_stat)
 {
 	if (fstat(fd, ret_stat) < 0)

@@ -101,8 +101,8 @@ refused()
 	# All or nothing.
 	run ! env KEY="$keys/ima.key" "$TOP/examples/sign-digests" "$keys/none.pem" <digests
 	[[ $output != *pkgima-signatures* ]]
-	head -c -1 digests >cut
-	run ! env KEY="$keys/ima.key" "$TOP/examples/sign-digests" "$keys/ima.pem" <cut
+	head -c -1 digests >truncated
+	run ! env KEY="$keys/ima.key" "$TOP/examples/sign-digests" "$keys/ima.pem" <truncated
 	[[ $output != *pkgima-signatures* ]]
 }
 
