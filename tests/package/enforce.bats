@@ -377,6 +377,21 @@ tool_back()
 	enforce log
 	[ "$status" -eq 0 ]
 	cmp "$root/etc/ima-init/policy" "$TOP/pkg-ima-init/policies/exec-measure"
+
+	# One that a package brings again with its next version stays off all the same.
+	mkdir -p "$BATS_TEST_TMPDIR/site/etc/ima-init"
+	cp "$TOP/pkg-ima-init/policies/exec" "$BATS_TEST_TMPDIR/site/etc/ima-init/policy"
+	make_deb "$BATS_TEST_TMPDIR/site" site
+	cp "$BATS_TEST_TMPDIR/site.deb" "$root/root/"
+	in_root "$root" dpkg -i /root/site.deb
+	enforce off
+	[ "$status" -eq 0 ]
+	[ "$(cat "$root/etc/ima-init/init.conf")" = mode=off ]
+	in_root "$root" dpkg -i /root/site.deb
+	[ "$(carried 6.1.0-1 init.conf)" = mode=off ]
+	enforce status
+	[ "$status" -eq 0 ]
+	[[ $output == *"6.1.0-1: enforces nothing, by its initramfs"* ]]
 }
 
 loader_entries()
