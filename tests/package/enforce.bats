@@ -32,11 +32,16 @@ make_kernels()
 	done
 }
 
-# A copy of its own.
+# A copy of its own; files of /usr are links, and must not be changed in place.
 fresh()
 {
+	local folder
 	root=$BATS_TEST_TMPDIR/root
-	cp -a "$system" "$root"
+	mkdir "$root"
+	for folder in "$system"/*; do
+		[ "$folder" = "$system/usr" ] || cp -a "$folder" "$root"
+	done
+	cp -al "$system/usr" "$root"
 	before=$(state)
 }
 
@@ -228,6 +233,9 @@ without()
 	local command
 	fresh
 	cp "$root/bin/true" "$root/usr/local/bin/unsigned"
+	cp -a "$root/usr/bin" "$root/usr/new"
+	rm -r "${root:?}/usr/bin"
+	mv "$root/usr/new" "$root/usr/bin"
 	setfattr -x security.ima "$root/usr/bin/dpkg"
 	refused '2 files would be denied' on
 	# What hurts first comes first; the command that is named shows the same.
