@@ -101,7 +101,9 @@ static int take_beneath(struct enforce *enforce, const char *path)
 	cleanup_free char *signature = NULL;
 
 	if (fd < 0) {
-		cli_message(enforce->command, "cannot open the policy %s: %s", path, strerror(-fd));
+		cleanup_free char *name = cli_printable(path);
+
+		cli_message(enforce->command, "cannot open the policy %s: %s", name, strerror(-fd));
 		return CLI_FAILED;
 	}
 	if (asprintf(&signature, "%s.sig", path) < 0)
@@ -112,22 +114,22 @@ static int take_beneath(struct enforce *enforce, const char *path)
 }
 
 /* Of this system, wherever the root is. */
-static int take_file(struct enforce *enforce)
+static int take_file(struct enforce *enforce, const char *path)
 {
-	cleanup_close int fd = open(enforce->policy, O_RDONLY | O_NONBLOCK | O_CLOEXEC), beside = -1;
+	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), beside = -1;
 	cleanup_free char *signature = NULL;
 
 	if (fd < 0) {
-		cleanup_free char *name = cli_printable(enforce->policy);
+		cleanup_free char *name = cli_printable(path);
 
 		cli_message(enforce->command, "cannot open the policy %s: %s", name, strerror(errno));
 		return CLI_FAILED;
 	}
-	if (asprintf(&signature, "%s.sig", enforce->policy) < 0)
+	if (asprintf(&signature, "%s.sig", path) < 0)
 		signature = NULL;
 	if (signature)
 		beside = open(signature, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return take(enforce, enforce->policy, fd, beside);
+	return take(enforce, path, fd, beside);
 }
 
 int enforce_take_policy(struct enforce *enforce)
@@ -143,7 +145,7 @@ int enforce_take_policy(struct enforce *enforce)
 	if (!enforce->policy && pkgima_beneath_stat(enforce->root_fd, PKGIMA_ENFORCE_POLICY_KEPT, false, &st) == 0)
 		return take_beneath(enforce, PKGIMA_ENFORCE_POLICY_KEPT);
 	if (strchr(name, '/'))
-		return take_file(enforce);
+		return take_file(enforce, name);
 	if (asprintf(&path, "%s/%s", POLICIES, name) < 0) {
 		path = NULL;
 		cli_message(enforce->command, "no memory for the policy");

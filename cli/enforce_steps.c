@@ -232,6 +232,19 @@ int enforce_on(struct enforce *enforce)
 	return switch_on(enforce, PKGIMA_ENFORCE_ENFORCE);
 }
 
+/* Its next version would bring it back, and with it ima-init into the initramfs. What cannot be told may be so. */
+static bool package_brings_policy(const struct enforce *enforce)
+{
+	struct cli_owners owners;
+	struct pkgima_error error;
+	bool owned;
+
+	if (cli_owners_open(&owners, enforce->root_fd, &error) < 0)
+		return true;
+	owned = cli_owners_own(&owners, PKGIMA_ENFORCE_POLICY);
+	return cli_owners_close(&owners, 0, &error) < 0 || owned;
+}
+
 /* Each step is done whatever became of the one before: the worst that can be is a boot that is left as it was. */
 int enforce_off(struct enforce *enforce)
 {
@@ -239,7 +252,7 @@ int enforce_off(struct enforce *enforce)
 	bool changed = false, fine = true;
 	int r;
 
-	if (pkgima_enforce_unset(enforce->root_fd, enforce->starts_it, &changed, &error) < 0) {
+	if (pkgima_enforce_unset(enforce->root_fd, enforce->starts_it || package_brings_policy(enforce), &changed, &error) < 0) {
 		cli_message(enforce->command, "%s", error.text);
 		fine = false;
 	}

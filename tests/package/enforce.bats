@@ -32,11 +32,16 @@ make_kernels()
 	done
 }
 
-# A copy of its own.
+# A copy of its own; files of /usr are links, and must not be changed in place.
 fresh()
 {
+	local folder
 	root=$BATS_TEST_TMPDIR/root
-	cp -a "$system" "$root"
+	mkdir "$root"
+	for folder in "$system"/*; do
+		[ "$folder" = "$system/usr" ] || cp -a "$folder" "$root"
+	done
+	cp -al "$system/usr" "$root"
 	before=$(state)
 }
 
@@ -228,6 +233,9 @@ without()
 	local command
 	fresh
 	cp "$root/bin/true" "$root/usr/local/bin/unsigned"
+	cp -a "$root/usr/bin" "$root/usr/new"
+	rm -r "${root:?}/usr/bin"
+	mv "$root/usr/new" "$root/usr/bin"
 	setfattr -x security.ima "$root/usr/bin/dpkg"
 	refused '2 files would be denied' on
 	# What hurts first comes first; the command that is named shows the same.
@@ -377,6 +385,21 @@ tool_back()
 	enforce log
 	[ "$status" -eq 0 ]
 	cmp "$root/etc/ima-init/policy" "$TOP/pkg-ima-init/policies/exec-measure"
+
+	# One that a package brings again with its next version stays off all the same.
+	mkdir -p "$BATS_TEST_TMPDIR/site/etc/ima-init"
+	cp "$TOP/pkg-ima-init/policies/exec" "$BATS_TEST_TMPDIR/site/etc/ima-init/policy"
+	make_deb "$BATS_TEST_TMPDIR/site" site
+	cp "$BATS_TEST_TMPDIR/site.deb" "$root/root/"
+	in_root "$root" dpkg -i /root/site.deb
+	enforce off
+	[ "$status" -eq 0 ]
+	[ "$(cat "$root/etc/ima-init/init.conf")" = mode=off ]
+	in_root "$root" dpkg -i /root/site.deb
+	[ "$(carried 6.1.0-1 init.conf)" = mode=off ]
+	enforce status
+	[ "$status" -eq 0 ]
+	[[ $output == *"6.1.0-1: enforces nothing, by its initramfs"* ]]
 }
 
 loader_entries()
