@@ -197,17 +197,27 @@ $(FUZZERS): %: %.o $(SIGNING) $(LIB)
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
-.PHONY: install
-install: all
-	install -D -m 755 $(O)/pkgima $(DESTDIR)$(bindir)/pkgima
+.PHONY: install install-command install-dpkg install-plugin
+install: all install-command install-dpkg install-plugin
+
+# What rpm.spec does without on systems that have no dpkg, and where what the backend is linked with may be missing.
+install-dpkg: $(O)/dpkg-ima-trigger $(O)/dpkg-ima-apt-hook $(O)/dpkg-ima-backend
 	install -D -m 755 $(O)/dpkg-ima-trigger $(DESTDIR)$(libexecdir)/dpkg-ima/trigger
 	install -D -m 755 $(O)/dpkg-ima-apt-hook $(DESTDIR)$(libexecdir)/dpkg-ima/apt-hook
 	install -D -m 755 $(O)/dpkg-ima-backend $(DESTDIR)$(libexecdir)/dpkg-ima/bin/dpkg-deb
-	install -D -m 644 $(O)/pkgima.so $(DESTDIR)$(rpmplugindir)/pkgima.so
+	install -D -m 644 man/dpkg-ima.8 $(DESTDIR)$(mandir)/man8/dpkg-ima.8
+
+install-plugin: $(O)/pkgima.so
+	install -D -m 755 $(O)/pkgima.so $(DESTDIR)$(rpmplugindir)/pkgima.so
 	install -D -m 644 rpm-plugin/macros.transaction_pkgima $(DESTDIR)$(rpmmacrosdir)/macros.transaction_pkgima
+	install -D -m 644 man/rpm-plugin-pkgima.8 $(DESTDIR)$(mandir)/man8/rpm-plugin-pkgima.8
+
+install-command: $(O)/pkgima
+	install -D -m 755 $(O)/pkgima $(DESTDIR)$(bindir)/pkgima
 	install -D -m 644 completion/pkgima.bash $(DESTDIR)$(completionsdir)/pkgima
 	$(if $(zshcompletionsdir),install -D -m 644 completion/_pkgima $(DESTDIR)$(zshcompletionsdir)/_pkgima)
-	set -e; for page in $(MANPAGES); do \
+	install -D -m 644 rpm-build/macros.pkgima $(DESTDIR)$(rpmmacrosdir)/macros.pkgima
+	set -e; for page in $(filter-out %/dpkg-ima.8 %/rpm-plugin-pkgima.8,$(MANPAGES)); do \
 		install -D -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 
 .PHONY: uninstall
@@ -215,7 +225,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bindir)/pkgima $(DESTDIR)$(completionsdir)/pkgima
 	$(if $(zshcompletionsdir),rm -f $(DESTDIR)$(zshcompletionsdir)/_pkgima)
 	rm -f $(addprefix $(DESTDIR)$(libexecdir)/dpkg-ima/,trigger apt-hook bin/dpkg-deb)
-	rm -f $(DESTDIR)$(rpmplugindir)/pkgima.so $(DESTDIR)$(rpmmacrosdir)/macros.transaction_pkgima
+	rm -f $(DESTDIR)$(rpmplugindir)/pkgima.so $(addprefix $(DESTDIR)$(rpmmacrosdir)/,macros.transaction_pkgima macros.pkgima)
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(rpmplugindir)
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)/dpkg-ima/bin
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
@@ -267,6 +277,13 @@ install-dh:
 uninstall-dh:
 	rm -f $(DH_TOOL) $(DH_SEQUENCE) $(DH_MANPAGE)
 
+# The source archive, $(O)/pkgima-VERSION.tar.gz, with rpm.spec in it: all that git knows, or, where there is no git, that
+# is here. The same files give the same bytes, whoever packs them and when: the time is that of debian/changelog.
+DIST := pkgima-$(VERSION)
+.PHONY: dist
+dist:
+	tools/dist $(DIST) $(O)/$(DIST).tar.gz $(O)
+
 .PHONY: clean
 clean:
 	rm -rf $(O)
@@ -299,6 +316,11 @@ check-package: check-build
 	$(TEST_ENV) $(PROVE) $(PACKAGE_BATS)
 check-kernel: check-build
 	$(TEST_ENV) $(PROVE) $(KERNEL_BATS)
+
+# For builds of packages: what needs neither root, nor network, nor any tool but cmocka and prove.
+.PHONY: check-programs
+check-programs: unit-programs
+	$(TEST_ENV) $(PROVE) $(UNIT_TESTS)
 
 # AddressSanitizer and UndefinedBehaviorSanitizer over the C tests and the fuzzers' corpus.
 .PHONY: sanitize
@@ -343,9 +365,10 @@ demo:
 
 .PHONY: help
 help:
-	@echo 'Targets: all install uninstall install-init uninstall-init install-dh uninstall-dh clean'
+	@echo 'Targets: all install uninstall install-init uninstall-init install-dh uninstall-dh dist clean'
 	@echo '         demo           sign, install and verify a real package in a scratch root'
 	@echo '         check          all tests: check-unit check-package check-kernel'
+	@echo '         check-programs the C tests alone, for builds of packages'
 	@echo '         sanitize analyze fuzz bench diagrams'
 	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60 INIT_RECOVERY=yes'
 	@echo '           rpmplugindir rpmmacrosdir zshcompletionsdir RPM_PLUGIN_ABI=nofd|fd|header'

@@ -63,7 +63,7 @@ expected_files() # PREFIX
 	{
 		printf '%s\n' /bin/pkgima /libexec/dpkg-ima/{apt-hook,bin/dpkg-deb,trigger} \
 			/share/bash-completion/completions/pkgima "$plugins/pkgima.so" \
-			/lib/rpm/macros.d/macros.transaction_pkgima
+			/lib/rpm/macros.d/macros.{pkgima,transaction_pkgima}
 		for page in man/*.[1-8]; do
 			# Of install-init, and of install-dh.
 			[ "$page" = man/ima-init.8 ] || [ "$page" = man/dh_imasign.1 ] ||
