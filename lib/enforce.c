@@ -135,7 +135,7 @@ int pkgima_enforce_load(int root_fd, struct pkgima_enforce *ret_enforce, struct 
 		return r;
 	enforce.mode = enforce.policy ? pkgima_enforce_settings_mode(enforce.settings) : PKGIMA_ENFORCE_OFF;
 	*ret_enforce = enforce;
-	enforce = (struct pkgima_enforce){ 0 };
+	memset(&enforce, 0, sizeof(enforce));
 	return 0;
 }
 

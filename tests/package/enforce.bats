@@ -493,3 +493,25 @@ loader_entries()
 	run -0 in_root "$root" pkgima enforce status
 	[[ $output == *"now        nothing is enforced: ima-init has not started this system"* ]]
 }
+
+@test "dracut: its initramfs carries what is set, and after off nothing" {
+	root=$BATS_TEST_TMPDIR/root
+	"$support/base-root" "$root" systemd-sysv dbus udev kmod keyutils debconf linux-base cpio zstd mount dracut
+	cp "$("$support/build-packages")"/ima-init_*.deb "$root/root"
+	in_root "$root" sh -c 'dpkg -i /root/ima-init_*.deb'
+	mkdir -p "$root/lib/modules" "$root"/etc/keys/ima{,-ca}
+	cp -a "$system"/lib/modules/6.1.0-1 "$root/lib/modules"
+	cp -a "$system"/boot/{vmlinuz,config}-6.1.0-1 "$root/boot"
+	cp "$keys/ima.der" "$root/etc/keys/ima/site.der"
+	cp "$keys/ca.der" "$root/etc/keys/ima-ca/site.der"
+	enforce log
+	[ "$status" -eq 0 ]
+	[ "$(carried 6.1.0-1 init.conf)" = mode=log ]
+	carried 6.1.0-1 policy | cmp - "$TOP/pkg-ima-init/policies/exec"
+	enforce status
+	[ "$status" -eq 0 ]
+	[[ $output == *"6.1.0-1: only logs, by its initramfs"* ]]
+	enforce off
+	[ "$status" -eq 0 ]
+	run ! carried 6.1.0-1 init
+}
