@@ -110,7 +110,8 @@ listed()
 @test "what is in the packages is what make installs, with its modes, but for what is Debian's only" {
 	local made=$BATS_TEST_TMPDIR/made unpacked=$BATS_TEST_TMPDIR/unpacked path
 	make -s -C "$TOP" O="${PKGIMA_BUILD:-$TOP/build}" install-command install-plugin install-init DESTDIR="$made" prefix=/usr \
-		libexecdir=/usr/libexec systemunitdir=/usr/lib/systemd/system >/dev/null
+		libexecdir=/usr/libexec systemunitdir=/usr/lib/systemd/system \
+		zshcompletionsdir=/usr/share/zsh/site-functions >/dev/null
 	rm -r "$made/usr/share/initramfs-tools"
 	diff <(listed "$built"/1/*.rpm) <(cd "$made" && find . -type f -printf '%M %p\n' | sed 's/ \./ /' | sort -k 2)
 	[ "$(listed "$built"/1/*.rpm | wc -l)" -gt 25 ]

@@ -265,7 +265,7 @@ need_tree()
 	need_tree
 	# Whom we name: Debian, and those who define or make what we use.
 	known='([a-z0-9.-]+\.)?(debian\.org|kernel\.org|github\.com|openssl\.org|tukaani\.org|rfc-editor\.org|ietf\.org|itu\.int'
-	known="$known|freedesktop\\.org|gnu\\.org|spdx\\.org|sourceforge\\.(io|net)|example(\\.(com|org|net))?)"
+	known="$known|freedesktop\\.org|uapi-group\\.org|w3\\.org|gnu\\.org|spdx\\.org|sourceforge\\.(io|net)|example(\\.(com|org|net))?)"
 	found -hoE -e '(https?|ftp)://[A-Za-z0-9][A-Za-z0-9.:-]*' |
 		sed 's|^[a-z]*://||; s/[.:]*$//' | sort -u >"$BATS_TEST_TMPDIR/hosts"
 	cat "$BATS_TEST_TMPDIR/hosts"
