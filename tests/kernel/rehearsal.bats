@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# doc/from-stock-to-enforced.md, word by word: from a stock Debian 12 system to one that enforces, gets packages and updates,
+# changes its key, and is booted again. rehearsal.bash says how. The tests go on where the one before has ended.
+# Under 6.12 all ten steps are done; under 6.1 the first nine, and a package is installed.
+# shellcheck disable=SC2016 # scripts for other shells
+
+load helpers
+load ../package/helpers
+load ima-init-boot
+load rehearsal
+
+setup_file()
+{
+	require_kernel 6.1
+	require mmdebstrap apt-ftparchive gpg dpkg-buildpackage unshare getfattr mount e2fsck
+	export stock=$BATS_FILE_TMPDIR/stock home=$BATS_FILE_TMPDIR/home bin=$BATS_FILE_TMPDIR/bin
+	export states=$BATS_FILE_TMPDIR/states updates=$BATS_FILE_TMPDIR/updates guide=$BATS_FILE_TMPDIR/guide support
+	split_guide "$TOP/doc/from-stock-to-enforced.md" "$guide"
+	echo 0 >"$BATS_FILE_TMPDIR/done"
+	signing_programs
+	cp "$("$support/build-packages")"/{pkgima,dpkg-ima,ima-init}_*.deb "$home"
+	make_stock
+}
+
+setup()
+{
+	image=$BATS_FILE_TMPDIR/6.12.img
+}
+
+@test "the first eight steps, and what takes them back" {
+	rehearse_here
+	[ "$(cat "$BATS_FILE_TMPDIR/done" | sed 's/^[0-9]*-//')" = 8.machine ]
+	mkdir "$states"
+	make_image "$image"
+	cp --sparse=always "$image" "$BATS_FILE_TMPDIR/6.1.img"
+	# What has one kernel less is done sooner.
+	on_image "$image" bash -euc 'in_root "$stock" sh -c "apt-get purge linux-image-6.1.*"'
+}
+
+@test "6.12: a boot that logs, and the word to enforce" {
+	segment_script >"$BATS_TEST_TMPDIR/script"
+	start 6.12 "$image" "$BATS_TEST_TMPDIR/script"
+	as_guided 2
+	[ -z "$(denials "$audit")" ]
+}
+
+@test "6.12: enforced: a login, a service, a new key, an upgrade of everything, and the old key is retired" {
+	{
+		segment_script
+		checks
+		echo 'check nginx bash -c "exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3"'
+	} >"$BATS_TEST_TMPDIR/script"
+	start 6.12 "$image" "$BATS_TEST_TMPDIR/script" 1800
+	as_guided 4
+	enforces 6.12
+	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
+	# Updates came, for what all else depends on.
+	for name in libc6 dpkg systemd bash coreutils; do
+		grep -q "^Unpacking $name.* (.*+u1) over" "$out"
+	done
+}
+
+@test "6.12: booted again, with the new key only" {
+	{
+		segment_script
+		checks
+		echo 'check nginx bash -c "exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3"'
+	} >"$BATS_TEST_TMPDIR/script"
+	start 6.12 "$image" "$BATS_TEST_TMPDIR/script"
+	as_guided 1
+	enforces 6.12
+	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
+}
+
+@test "6.1: enforced: a login, and a service" {
+	image=$BATS_FILE_TMPDIR/6.1.img
+	on_image "$image" bash -euc 'in_root "$stock" pkgima enforce on'
+	{
+		echo 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive; cd /root; exec </dev/null 2>&1'
+		echo 'echo "SYSTEM $(systemctl is-system-running --wait) $(systemctl is-active multi-user.target)"'
+		echo 'apt-get update; apt-get install nginx'
+		checks
+		echo 'check nginx bash -c "exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3"'
+	} >"$BATS_TEST_TMPDIR/script"
+	start 6.1 "$image" "$BATS_TEST_TMPDIR/script"
+	enforces 6.1
+	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
+}
