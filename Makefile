@@ -51,6 +51,7 @@ PLUGIN_SOURCES := $(wildcard rpm-plugin/*.c)
 # ima-init: the first process, and the two programs that do nothing.
 INIT_SOURCES := $(filter-out %/probe.c,$(wildcard pkg-ima-init/*.c))
 INIT_POLICIES := $(wildcard pkg-ima-init/policies/*)
+INIT_BOOT := $(wildcard pkg-ima-init/boot/*)
 # Does it honour words of the kernel command line that weaken it (off, log, keep)? "no" where the command line is not
 # authenticated, but what starts ima-init is.
 INIT_RECOVERY ?= yes
@@ -233,6 +234,7 @@ install-init: $(O)/ima-init $(O)/ima-probe
 	install -d -m 755 $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DRACUT) $(DESTDIR)$(systemunitdir)
 	install -m 644 $(INIT_POLICIES) $(INIT_DATA)/policies
 	install -m 644 pkg-ima-init/initramfs/collect pkg-ima-init/initramfs/carry $(INIT_DATA)/initramfs
+	install -D -m 755 -t $(INIT_DATA)/boot $(INIT_BOOT)
 	install -D -m 755 pkg-ima-init/initramfs-tools/hook $(INIT_TOOLS)/hooks/ima-init
 	install -D -m 755 pkg-ima-init/initramfs-tools/init-bottom $(INIT_TOOLS)/scripts/init-bottom/ima-init
 	install -m 755 pkg-ima-init/dracut/module-setup.sh pkg-ima-init/dracut/cleanup.sh $(INIT_DRACUT)
@@ -243,9 +245,11 @@ uninstall-init:
 	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES))) \
 		$(INIT_MANPAGE)
 	rm -f $(addprefix $(INIT_DATA)/initramfs/,collect carry) $(addprefix $(DESTDIR)$(systemunitdir)/,$(INIT_UNITS))
+	rm -f $(addprefix $(INIT_DATA)/boot/,$(notdir $(INIT_BOOT)))
 	rm -f $(addprefix $(INIT_TOOLS)/,hooks/ima-init scripts/init-bottom/ima-init)
 	rm -f $(addprefix $(INIT_DRACUT)/,module-setup.sh cleanup.sh switch-root.conf)
-	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DATA) $(INIT_FOLDER) $(INIT_DRACUT)
+	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DATA)/boot $(INIT_DATA) \
+		$(INIT_FOLDER) $(INIT_DRACUT)
 
 .PHONY: clean
 clean:

@@ -32,8 +32,8 @@ struct cli_command {
 	int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
-extern const struct cli_command cmd_apply, cmd_attach, cmd_audit, cmd_extract, cmd_keygen, cmd_keys, cmd_mkinit, cmd_show,
-	cmd_sign, cmd_sign_digests, cmd_status, cmd_strip, cmd_verify;
+extern const struct cli_command cmd_apply, cmd_attach, cmd_audit, cmd_enforce, cmd_extract, cmd_keygen, cmd_keys, cmd_mkinit,
+	cmd_show, cmd_sign, cmd_sign_digests, cmd_status, cmd_strip, cmd_verify;
 
 /* Says what is amiss with the way in which KEY, @what ("the key file"), is named or kept. */
 void cli_warn_about_key(const struct cli_command *command, const char *key, const char *what);

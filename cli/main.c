@@ -6,7 +6,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_keygen, &cmd_sign, &cmd_extract, &cmd_sign_digests, &cmd_attach, &cmd_show, &cmd_verify, &cmd_strip,
-	&cmd_apply, &cmd_audit, &cmd_keys, &cmd_mkinit, &cmd_status,
+	&cmd_apply, &cmd_audit, &cmd_keys, &cmd_mkinit, &cmd_status, &cmd_enforce,
 };
 
 static void print_usage(FILE *to)

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Completion of pkgima(1) for bash. Needs nothing of the package bash-completion.
 
-_pkgima_commands='keygen sign extract sign-digests attach show verify strip apply audit keys mkinit status'
+_pkgima_commands='keygen sign extract sign-digests attach show verify strip apply audit keys mkinit status enforce'
 
 # The options of a command.
 _pkgima_options() {
@@ -20,6 +20,7 @@ _pkgima_options() {
 	keys) echo '--root --json --force --help -h' ;;
 	mkinit) echo '--ca-cert --cert --key --policy --out --init --name --revision --root --help -h' ;;
 	status) echo '--json --help -h' ;;
+	enforce) echo '--policy --force --root --json --help -h' ;;
 	esac
 }
 
@@ -123,6 +124,7 @@ _pkgima() {
 	verify | strip) _pkgima_files '*.deb' ;;
 	apply) _pkgima_packages ;;
 	keys) _pkgima_words 'list load trust retire' ;;
+	enforce) _pkgima_words 'log on off status' ;;
 	esac
 }
 
