@@ -80,7 +80,9 @@ signing_programs()
 	cat >"$bin/scp" <<-'END'
 		#!/bin/bash
 		set -eu
-		cp "$stock/root/${1#root@machine:}" "$2"
+		from=${1#root@machine:}
+		[[ $from == /* ]] || from=/root/$from
+		cp "$stock$from" "$2"
 	END
 	cat >"$bin/rsync" <<-'END'
 		#!/bin/bash
@@ -126,15 +128,37 @@ on_machine()
 	in_root "$stock" bash -euc 'cd /root && . /dev/stdin'
 }
 
-# make_stock: $stock, a Debian system as its installer leaves one, with two kernels and somebody who can log in; the machine's
-# /srv/guide and unit are this test's own hands in it.
+# with_grub COMMAND...: where $stock is a chroot on no disk of its own, what GRUB asks about disks is answered by a program of
+# this test. It stands before the real one as a mount: dpkg could not replace that, so only where no package is installed.
+with_grub()
+{
+	export -f in_root on_machine
+	export probe=$BATS_FILE_TMPDIR/grub-probe
+	[ -e "$probe" ] || {
+		cat >"$probe" <<-'END'
+			#!/bin/sh
+			case "$*" in
+			*--target=device*) echo /dev/vda ;;
+			*--target=fs_uuid*) echo 01234567-89ab-cdef-0123-456789abcdef ;;
+			*--target=partuuid*) exit 1 ;;
+			*--target=fs*) echo ext2 ;;
+			*--target=drive*) echo '(hd0)' ;;
+			esac
+		END
+		chmod 755 "$probe"
+	}
+	unshare --mount bash -euc 'mount --bind "$probe" "$stock/usr/sbin/grub-probe"; "$@"' bash "$@"
+}
+
+# make_stock: $stock, a Debian system as its installer leaves one, with two kernels and somebody who can log in.
 make_stock()
 {
 	local kernel packages=()
 	for kernel in 6.1 6.12; do
 		packages+=("$(dpkg-deb -f "$(stock_package "$kernel")" Package)")
 	done
-	"$support/base-root" "$stock" systemd-sysv dbus udev kmod login libpam-systemd initramfs-tools zstd linux-base "${packages[@]}"
+	"$support/base-root" "$stock" systemd-sysv dbus udev kmod login initramfs-tools zstd libpam-systemd grub2-common \
+		linux-base "${packages[@]}"
 	cp "$("$support/build-packages")"/pkgima_*.deb "$stock/root"
 	# mmdebstrap has them from this machine, and their modes.
 	chmod 644 "$stock"/etc/{hostname,resolv.conf}
@@ -146,7 +170,6 @@ make_stock()
 	# What is lost when the power goes is of no interest.
 	echo force-unsafe-io >"$stock/etc/dpkg/dpkg.cfg.d/rehearsal"
 	rm -f "$stock"/etc/systemd/system/{timers.target.wants,getty.target.wants}/*
-	make_unit "$stock"
 }
 
 blocks()
@@ -174,7 +197,16 @@ rehearse_here()
 	while IFS= read -r file <&8; do
 		case $file in
 		*.signing) run_block "$file" on_signing || return ;;
-		*.machine) run_block "$file" on_machine || return ;;
+		*.machine)
+			if grep -q '^pkgima enforce' "$file"; then
+				# Now it has a menu: before, each kernel that is installed would ask about disks.
+				mkdir -p "$stock/boot/grub"
+				with_grub in_root "$stock" update-grub || return
+				run_block "$file" with_grub on_machine || return
+			else
+				run_block "$file" on_machine || return
+			fi
+			;;
 		*.back)
 			run_block "$file" on_machine || return
 			step=${file##*-}
@@ -244,19 +276,27 @@ on_image()
 	e2fsck -fp "$1" >"$BATS_TEST_TMPDIR/fsck" 2>&1 || fsck=$?
 	[ "$fsck" -le 1 ] || cat "$BATS_TEST_TMPDIR/fsck"
 	export stock=$BATS_FILE_TMPDIR/mounted
-	export -f in_root
+	export -f in_root with_grub
 	mkdir -p "$stock"
 	# The mount goes with its name space.
 	unshare --mount bash -euc 'mount -o loop "$1" "$stock"; shift; "$@"' bash "$@"
 }
 
-# make_image IMAGE: of $stock.
+# make_image IMAGE: of $stock, with a unit and /srv/guide, which are the hands of this test in it.
 make_image()
 {
 	mkdir -p "$stock/srv/guide" "$stock/opt/planted"
 	cp "$guide"/*.machine "$stock/srv/guide"
+	make_unit "$stock"
 	sign_here "$stock/test/init"
 	mke2fs -q -F -t ext4 -m 0 -N 80000 -d "$stock" "$1" 3G
+}
+
+# A machine with another kernel, and the word to enforce said without having been booted.
+enforce_at_once()
+{
+	sign_here "$BATS_FILE_TMPDIR/grub-probe"
+	on_image "$1" bash -euc 'with_grub in_root "$stock" pkgima enforce on'
 }
 
 # What this test itself has on the machine, signed by the site's key.

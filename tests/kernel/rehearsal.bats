@@ -23,6 +23,12 @@ setup_file()
 	make_stock
 }
 
+teardown_file()
+{
+	# It was started by gpg, and goes on.
+	gpgconf --homedir "$BATS_FILE_TMPDIR/home/gnupg" --kill gpg-agent || :
+}
+
 setup()
 {
 	image=$BATS_FILE_TMPDIR/6.12.img
@@ -35,7 +41,7 @@ setup()
 	make_image "$image"
 	cp --sparse=always "$image" "$BATS_FILE_TMPDIR/6.1.img"
 	# What has one kernel less is done sooner.
-	on_image "$image" bash -euc 'in_root "$stock" sh -c "apt-get purge linux-image-6.1.*"'
+	on_image "$image" bash -euc 'with_grub in_root "$stock" sh -c "apt-get purge linux-image-6.1.*"'
 }
 
 @test "6.12: a boot that logs, and the word to enforce" {
@@ -75,7 +81,7 @@ setup()
 
 @test "6.1: enforced: a login, and a service" {
 	image=$BATS_FILE_TMPDIR/6.1.img
-	on_image "$image" bash -euc 'in_root "$stock" pkgima enforce on'
+	enforce_at_once "$image"
 	{
 		echo 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive; cd /root; exec </dev/null 2>&1'
 		echo 'echo "SYSTEM $(systemctl is-system-running --wait) $(systemctl is-active multi-user.target)"'
