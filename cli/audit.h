@@ -17,6 +17,9 @@ struct audit {
 	struct pkgima_config config;
 	const char *policy;            /* file or name; NULL: none */
 	bool repair, json;
+	bool log;                      /* what a kernel recorded, of these, or else of the root's own: */
+	char **logs;
+	size_t log_count;
 	enum audit_key key;            /* with --key-id */
 	uint32_t key_id;
 	bool packages;                 /* their names instead of files */
@@ -48,5 +51,7 @@ int audit_files(struct audit *audit);
 int audit_list_by_key(struct audit *audit);
 /* What a policy would deny. */
 int audit_policy(struct audit *audit);
+/* What a kernel has denied, or recorded as used. */
+int audit_log(struct audit *audit);
 
 #endif

@@ -7,7 +7,8 @@
 #include "audit.h"
 
 enum {
-	OPTION_ROOT = 256, OPTION_CERTS, OPTION_POLICY, OPTION_REPAIR, OPTION_KEY_ID, OPTION_PACKAGES, OPTION_JSON,
+	OPTION_ROOT = 256, OPTION_CERTS, OPTION_POLICY, OPTION_REPAIR, OPTION_LOG, OPTION_KEY_ID, OPTION_PACKAGES,
+	OPTION_JSON,
 };
 
 static const struct option options[] = {
@@ -15,6 +16,7 @@ static const struct option options[] = {
 	{ "certs", required_argument, NULL, OPTION_CERTS },
 	{ "policy", required_argument, NULL, OPTION_POLICY },
 	{ "repair", no_argument, NULL, OPTION_REPAIR },
+	{ "log", no_argument, NULL, OPTION_LOG },
 	{ "key-id", required_argument, NULL, OPTION_KEY_ID },
 	{ "packages", no_argument, NULL, OPTION_PACKAGES },
 	{ "json", no_argument, NULL, OPTION_JSON },
@@ -54,6 +56,9 @@ static int take_option(struct audit *audit, int option)
 	case OPTION_REPAIR:
 		audit->repair = true;
 		return -1;
+	case OPTION_LOG:
+		audit->log = true;
+		return -1;
 	case OPTION_KEY_ID:
 		return parse_key(audit, optarg) ? -1 :
 						  cli_usage(command, "--key-id takes 8 hexadecimal digits, or none");
@@ -86,6 +91,12 @@ static char *absolute_path(const char *path)
 /* -1: go on; else the exit status. */
 static int take_paths(struct audit *audit, char **paths, size_t count)
 {
+	if (audit->log) {
+		/* Of this machine, wherever the root is. */
+		audit->logs = paths;
+		audit->log_count = count;
+		return -1;
+	}
 	audit->paths = calloc(count + 1, sizeof(*audit->paths));
 	for (size_t i = 0; audit->paths && i < count; i++) {
 		if (paths[i][0] != '/' && strcmp(audit->root, "/") != 0)
@@ -105,8 +116,8 @@ static int check_options(const struct audit *audit)
 {
 	if (audit->packages && audit->key == AUDIT_KEY_ANY)
 		return cli_usage(audit->command, "--packages goes with --key-id");
-	if ((audit->policy != NULL) + audit->repair + (audit->key != AUDIT_KEY_ANY) > 1)
-		return cli_usage(audit->command, "--policy, --repair and --key-id exclude each other");
+	if ((audit->policy != NULL) + audit->repair + audit->log + (audit->key != AUDIT_KEY_ANY) > 1)
+		return cli_usage(audit->command, "--policy, --repair, --log and --key-id exclude each other");
 	return -1;
 }
 
@@ -133,6 +144,8 @@ static int start(struct audit *audit)
 		return CLI_FAILED;
 	if (audit->policy)
 		status = audit_policy(audit);
+	else if (audit->log)
+		status = audit_log(audit);
 	else if (audit->key != AUDIT_KEY_ANY)
 		status = audit_list_by_key(audit);
 	else
@@ -161,12 +174,15 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cmd_audit = {
 	.name = "audit",
-	.summary = "check installed files, and what a policy would deny",
+	.summary = "check installed files, and what a policy would deny or a kernel has recorded",
 	.help = "Usage: pkgima audit [OPTION...] [PATH...]\n"
 		"Checks all files of installed packages, or the files below each PATH, also those of no package:\n"
 		"manifest against content and security.ima.\n"
 		"       pkgima audit --policy FILE|NAME [OPTION...] [PATH...]\n"
 		"Says which files a kernel with this IMA policy would deny, and what is wrong with the policy.\n"
+		"       pkgima audit --log [OPTION...] [FILE...]\n"
+		"Groups what a kernel has denied, or recorded as used, by file, package, cause and remedy; of the logs\n"
+		"FILE (-: standard input), or else of the audit log, the kernel log and the journal of this boot.\n"
 		"       pkgima audit --key-id ID|none [--packages] [OPTION...] [PATH...]\n"
 		"Lists the files that carry a signature by this key, or none.\n\n"
 		"  --root DIR     the system in DIR\n"
@@ -174,6 +190,7 @@ const struct cli_command cmd_audit = {
 		"  --policy FILE|NAME  a policy file, one of ima-init's policies, or one of the kernel's:\n"
 		"                 tcb, appraise_tcb, secure_boot, critical_data\n"
 		"  --repair       put signatures on files that do not carry theirs\n"
+		"  --log          of what was recorded instead of all files\n"
 		"  --key-id ID    8 hexadecimal digits, or none\n"
 		"  --packages     names of packages, one a line, instead of files\n"
 		"  --json         print one JSON document\n"

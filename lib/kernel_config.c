@@ -51,14 +51,16 @@ static int take_file(int root_fd, const char *path, struct pkgima_kernel_config 
 	return config->source ? 0 : pkgima_fail(error, -ENOMEM, "no memory for a kernel's configuration");
 }
 
-/* /proc/config.gz of the running kernel: not of any root. */
-static int take_running(struct pkgima_kernel_config *config, struct pkgima_error *error)
+/* /proc/config.gz of the running kernel, where the root has its /proc. */
+static int take_running(int root_fd, struct pkgima_kernel_config *config, struct pkgima_error *error)
 {
-	gzFile file = gzopen("/proc/config.gz", "rb");
+	cleanup_close int fd = pkgima_beneath_open_file(root_fd, "/proc/config.gz", NULL);
+	gzFile file = fd < 0 ? NULL : gzdopen(fd, "rb");
 	int length;
 
 	if (!file)
 		return -ENOENT;
+	pkgima_steal_fd(&fd);
 	config->text = malloc(CONFIG_MAX + 1);
 	config->source = strdup("/proc/config.gz");
 	if (!config->text || !config->source) {
@@ -107,7 +109,7 @@ int pkgima_kernel_config_load(int root_fd, bool running, struct pkgima_kernel_co
 		find_newest(root_fd, path, sizeof(path));
 	r = *path ? take_file(root_fd, path, &config, error) : -ENOENT;
 	if (r == -ENOENT && running)
-		r = take_running(&config, error);
+		r = take_running(root_fd, &config, error);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*ret_config = config;

@@ -94,7 +94,7 @@ signed_as_header()
 	echo '%__plugindir /opt/plugins' >"$system/etc/rpm/macros"
 	run -1 in_root "$system" pkgima status
 	rm "$system/etc/rpm/macros"
-	[[ $output == *"attention  rpm       rpm loads plugins from where there is no /opt/plugins/pkgima.so: "* ]]
+	[[ $output == *"attention  rpm       rpm loads plugins from where there is no /opt/plugins/pkgima.so"*"-> put a link there"* ]]
 	mv "$system/usr/lib/rpm/macros.d/macros.transaction_pkgima" "$system/root"
 	run in_root "$system" pkgima status
 	mv "$system/root/macros.transaction_pkgima" "$system/usr/lib/rpm/macros.d"

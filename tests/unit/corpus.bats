@@ -72,3 +72,7 @@ replay() { # NAME
 @test "changes" {
 	replay changes
 }
+
+@test "audit records, and mounts" {
+	replay audit_record
+}
