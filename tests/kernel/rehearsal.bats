@@ -3,7 +3,7 @@
 # doc/from-stock-to-enforced.md, word by word: from a stock Debian 12 system to one that enforces, gets packages and updates,
 # changes its key, and is booted again. rehearsal.bash says how. The tests go on where the one before has ended.
 # Under 6.12 all ten steps are done; under 6.1 the first nine, and a package is installed.
-# shellcheck disable=SC2016 # scripts for other shells
+# shellcheck disable=SC2016,SC2154 # scripts for other shells; variables of the files loaded
 
 load helpers
 load ../package/helpers
@@ -36,7 +36,9 @@ setup()
 
 @test "the first eight steps, and what takes them back" {
 	rehearse_here
-	[ "$(cat "$BATS_FILE_TMPDIR/done" | sed 's/^[0-9]*-//')" = 8.machine ]
+	# What is refused on the way says so by its exit status.
+	run ! grep -E '^(error|E): ' "$guide"/*.out
+	[ "$(sed 's/^[0-9]*-//' "$BATS_FILE_TMPDIR/done")" = 8.machine ]
 	mkdir "$states"
 	make_image "$image"
 	cp --sparse=always "$image" "$BATS_FILE_TMPDIR/6.1.img"
@@ -51,32 +53,44 @@ setup()
 	[ -z "$(denials "$audit")" ]
 }
 
-@test "6.12: enforced: a login, a service, a new key, an upgrade of everything, and the old key is retired" {
+@test "6.12: enforced: a login, a service, a new key, and an upgrade of what all depends on" {
+	local again name
+	segment_script >"$BATS_TEST_TMPDIR/script"
+	again=$guide/$(cat "$BATS_FILE_TMPDIR/done")
 	{
-		segment_script
+		in_part "$again"
 		checks
-		echo 'check nginx bash -c "exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3"'
-	} >"$BATS_TEST_TMPDIR/script"
-	start 6.12 "$image" "$BATS_TEST_TMPDIR/script" 1800
+	} >>"$BATS_TEST_TMPDIR/script"
+	start 6.12 "$image" "$BATS_TEST_TMPDIR/script" 1200
 	as_guided 4
 	enforces 6.12
-	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
-	# Updates came, for what all else depends on.
+	grep -qx 'PART 0' "$out"
+	[ "$(grep -c '^Unpacking .* over' "$out")" -eq 24 ]
 	for name in libc6 dpkg systemd bash coreutils; do
 		grep -q "^Unpacking $name.* (.*+u1) over" "$out"
 	done
+	rest_here "$image" "$again"
+}
+
+@test "6.12: enforced: the old key is retired" {
+	{
+		segment_script
+		checks
+	} >"$BATS_TEST_TMPDIR/script"
+	start 6.12 "$image" "$BATS_TEST_TMPDIR/script"
+	as_guided 1
+	enforces 6.12
 }
 
 @test "6.12: booted again, with the new key only" {
 	{
 		segment_script
 		checks
-		echo 'check nginx bash -c "exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3"'
 	} >"$BATS_TEST_TMPDIR/script"
 	start 6.12 "$image" "$BATS_TEST_TMPDIR/script"
 	as_guided 1
 	enforces 6.12
-	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
+	[ "$(grep -c '^key=' "$out")" -eq 1 ]
 }
 
 @test "6.1: enforced: a login, and a service" {
@@ -87,9 +101,7 @@ setup()
 		echo 'echo "SYSTEM $(systemctl is-system-running --wait) $(systemctl is-active multi-user.target)"'
 		echo 'apt-get update; apt-get install nginx'
 		checks
-		echo 'check nginx bash -c "exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3"'
 	} >"$BATS_TEST_TMPDIR/script"
 	start 6.1 "$image" "$BATS_TEST_TMPDIR/script"
 	enforces 6.1
-	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
 }
