@@ -250,6 +250,8 @@ segment_script()
 {
 	local file before after
 	echo 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive; cd /root; exec </dev/null 2>&1'
+	# It is no program, and would be taken for one.
+	echo 'chmod 644 /test/script'
 	echo 'block() { echo "== $1"; bash -eu "/srv/guide/$1"; echo "== $1 ended with $?"; }'
 	echo 'state() { rm -rf /srv/site; cp -al "$1" /srv/site; }'
 	echo 'echo "SYSTEM $(systemctl is-system-running --wait) $(systemctl is-active multi-user.target)"'
@@ -349,7 +351,7 @@ start()
 	on_image "$2" bash -euc 'rm -rf "$stock/test/script" "$stock/srv/states"
 		cp "$stock/boot/initrd.img-$1."* "$2/initrd"
 		[ ! -d "$states" ] || cp -a "$states" "$stock/srv/states"' bash "$1" "$BATS_TEST_TMPDIR"
-	boot "$1" "$2" "$3" --initrd "$BATS_TEST_TMPDIR/initrd" --init /sbin/init --smp 2 --mem 1024M --timeout "${4-400}" \
+	boot "$1" "$2" "$3" --initrd "$BATS_TEST_TMPDIR/initrd" --init /sbin/init --smp 2 --mem 1024M --timeout "${4-900}" \
 		--console "$console" --kmsg "$BATS_TEST_TMPDIR/kmsg" --audit "$audit" --result "$BATS_TEST_TMPDIR/result" \
 		--append quiet --save-image "$2.new" >"$out" || :
 	cat "$BATS_TEST_TMPDIR/result" "$out"

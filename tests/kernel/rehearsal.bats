@@ -61,7 +61,7 @@ setup()
 		in_part "$again"
 		checks
 	} >>"$BATS_TEST_TMPDIR/script"
-	start 6.12 "$image" "$BATS_TEST_TMPDIR/script" 1200
+	start 6.12 "$image" "$BATS_TEST_TMPDIR/script" 2400
 	as_guided 4
 	enforces 6.12
 	grep -qx 'PART 0' "$out"
