@@ -17,13 +17,11 @@
 
 static int read_named(const struct audit *audit, const char *path, struct pkgima_audit_log *log)
 {
-	cleanup_close int opened = -1;
+	cleanup_close int fd = strcmp(path, "-") != 0 ? open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC) :
+							fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 	cleanup_free char *safe = cli_printable(path);
 	struct pkgima_error error;
-	int fd = STDIN_FILENO;
 
-	if (strcmp(path, "-") != 0)
-		fd = opened = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		cli_message(audit->command, "cannot open the log %s: %s", safe, strerror(errno));
 		return CLI_FAILED;

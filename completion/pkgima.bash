@@ -16,7 +16,7 @@ _pkgima_options() {
 	verify) echo '--certs --payload --json --help -h' ;;
 	strip) echo '--in-place --help -h' ;;
 	apply) echo '--all --root --certs --select --help -h' ;;
-	audit) echo '--root --certs --policy --repair --key-id --packages --json --help -h' ;;
+	audit) echo '--root --certs --policy --repair --log --key-id --packages --json --help -h' ;;
 	keys) echo '--root --json --force --help -h' ;;
 	mkinit) echo '--ca-cert --cert --key --policy --out --init --name --revision --root --help -h' ;;
 	status) echo '--json --help -h' ;;

@@ -111,7 +111,9 @@ void pkgima_status_modules(struct pkgima_status *status)
 	bool compressed = has_compressed_modules(status);
 	char text[16];
 
-	if (!pkgima_status_exists(status, "/proc/modules"))
+	if (!pkgima_status_exists(status, "/proc/sys/kernel"))
+		pkgima_status_tell(status, "modules", PKGIMA_STATUS_ATTENTION, "mount /proc", "there is no /proc/sys/kernel");
+	else if (!pkgima_status_exists(status, "/proc/modules"))
 		pkgima_status_tell(status, "modules", PKGIMA_STATUS_OK, NULL, "this kernel loads none");
 	else if (pkgima_status_read(status, "/proc/sys/kernel/modules_disabled", text, sizeof(text)) && !strcmp(text, "1"))
 		pkgima_status_tell(status, "modules", PKGIMA_STATUS_OK, NULL, "no more are loaded until the next boot");

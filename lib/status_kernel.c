@@ -224,7 +224,8 @@ void pkgima_status_evm(struct pkgima_status *status)
 	unsigned long bits;
 
 	if (!pkgima_status_read(status, SECURITYFS "/evm", text, sizeof(text))) {
-		if (pkgima_status_exists(status, SECURITYFS "/ima") || pkgima_status_knows_config(status))
+		if (pkgima_status_exists(status, SECURITYFS "/ima") ||
+		    (pkgima_status_knows_config(status) && !pkgima_status_has(status, "EVM")))
 			pkgima_status_tell(status, "evm", PKGIMA_STATUS_OK, NULL, "this kernel has no EVM that could be switched on");
 		else
 			pkgima_status_tell(status, "evm", PKGIMA_STATUS_ATTENTION, "mount securityfs on " SECURITYFS,
@@ -280,7 +281,9 @@ void pkgima_status_kexec(struct pkgima_status *status)
 {
 	char text[16];
 
-	if (!pkgima_status_read(status, "/proc/sys/kernel/kexec_load_disabled", text, sizeof(text)))
+	if (!pkgima_status_exists(status, "/proc/sys/kernel"))
+		pkgima_status_tell(status, "kexec", PKGIMA_STATUS_ATTENTION, "mount /proc", "there is no /proc/sys/kernel");
+	else if (!pkgima_status_read(status, "/proc/sys/kernel/kexec_load_disabled", text, sizeof(text)))
 		pkgima_status_tell(status, "kexec", PKGIMA_STATUS_OK, NULL, "this kernel cannot start another one");
 	else if (!strcmp(text, "1"))
 		pkgima_status_tell(status, "kexec", PKGIMA_STATUS_OK, NULL, "it is disabled until the next boot");

@@ -226,6 +226,11 @@ static int open_device(const struct pkgima_status *status, const struct pkgima_m
 	return pkgima_steal_fd(&fd);
 }
 
+static bool is_ext(const struct pkgima_mount *mount)
+{
+	return !strcmp(mount->type, "ext4") || !strcmp(mount->type, "ext3") || !strcmp(mount->type, "ext2");
+}
+
 /* What is mounted at the root last, which is what is seen. */
 static const struct pkgima_mount *find_root(const struct pkgima_mounts *mounts)
 {
@@ -237,7 +242,7 @@ static const struct pkgima_mount *find_root(const struct pkgima_mounts *mounts)
 	return root;
 }
 
-/* Inodes of 512 bytes have room for the 265 bytes of an RSA-2048 signature, beside what ext4 itself keeps there. */
+/* Of the root. Inodes of 512 bytes have room for an RSA-2048 signature beside what ext4 keeps there; these have not. */
 static void tell_cost(struct pkgima_status *status, const char *type, unsigned int size)
 {
 	static const uintmax_t block = 4096;
@@ -246,65 +251,67 @@ static void tell_cost(struct pkgima_status *status, const char *type, unsigned i
 	uintmax_t cost = (uintmax_t)left * block;
 	struct statvfs fs;
 
-	if (size > 256)
-		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_OK, NULL, "%s has inodes of %u bytes: signatures of up to %u bytes "
-				   "lie in them and take no space", type, size, size - 192);
-	else if (fstatvfs(status->root_fd, &fs) == 0 && cost > (uintmax_t)fs.f_bavail * fs.f_frsize)
+	if (fstatvfs(status->root_fd, &fs) == 0 && cost > (uintmax_t)fs.f_bavail * fs.f_frsize)
 		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_ATTENTION, "make room, or have select=exec in /etc/pkgima.conf",
-				   "%s has inodes of %u bytes: each signature takes a block of 4 KiB, %ju MiB for %zu files that carry "
-				   "none yet, and %ju MiB are free", type, size, cost >> 20, left,
+				   "/ (%s) has inodes of %u bytes: each signature takes a block of 4 KiB, %ju MiB for %zu files that "
+				   "carry none yet, and %ju MiB are free", type, size, cost >> 20, left,
 				   ((uintmax_t)fs.f_bavail * fs.f_frsize) >> 20);
 	else
-		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_OK, NULL, "%s has inodes of %u bytes: each signature takes a block "
+		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_OK, NULL, "/ (%s) has inodes of %u bytes: each signature takes a block "
 				   "of 4 KiB, %ju MiB for %zu files of packages, %zu of which carry none yet", type, size,
 				   ((uintmax_t)files * block) >> 20, files, left);
+}
+
+/* A file system of the ext family; files of packages are taken to be on the root. */
+static void tell_inodes(struct pkgima_status *status, const struct pkgima_mount *mount, bool is_root)
+{
+	cleanup_close int fd = open_device(status, mount);
+	char safe[128];
+	unsigned int size;
+
+	pkgima_printable_into(mount->path, safe, sizeof(safe));
+	if (fd < 0 || pkgima_ext4_inode_size(fd, &size) < 0)
+		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_ATTENTION, "run it as root; or see tune2fs -l", "the inode size of %s (%s) "
+				   "is not known: with 256 bytes each signature takes a block of 4 KiB", safe, mount->type);
+	else if (size > 256)
+		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_OK, NULL, "%s (%s) has inodes of %u bytes: signatures of up to %u "
+				   "bytes lie in them and take no space", safe, mount->type, size, size - 192);
+	else if (is_root)
+		tell_cost(status, mount->type, size);
+	else
+		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_OK, NULL, "%s (%s) has inodes of %u bytes: each signature takes a "
+				   "block of 4 KiB", safe, mount->type, size);
+}
+
+/* One that is mounted twice is told once. */
+static bool is_told(const struct pkgima_mounts *mounts, const struct pkgima_mount *mount, const struct pkgima_mount *root)
+{
+	if (mount != root && mount->major == root->major && mount->minor == root->minor)
+		return true;
+	for (const struct pkgima_mount *other = mounts->list; other != mount; other++)
+		if (other->major == mount->major && other->minor == mount->minor)
+			return true;
+	return false;
 }
 
 void pkgima_status_inodes(struct pkgima_status *status)
 {
 	cleanup_mounts struct pkgima_mounts mounts = { 0 };
-	cleanup_close int fd = -1;
 	const struct pkgima_mount *root;
-	unsigned int size;
 	char type[64];
 
 	if (!read_mounts(status, "inodes", &mounts))
 		return;
 	root = find_root(&mounts);
-	pkgima_printable_into(root ? root->type : "the root", type, sizeof(type));
-	if (!root || (strcmp(root->type, "ext4") != 0 && strcmp(root->type, "ext3") != 0 && strcmp(root->type, "ext2") != 0)) {
+	if (!root || !is_ext(root))
 		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_OK, NULL, "what a signature takes on %s is not known; on ext4 it is up to "
-				   "4 KiB", type);
-		return;
-	}
-	fd = open_device(status, root);
-	if (fd < 0 || pkgima_ext4_inode_size(fd, &size) < 0)
-		pkgima_status_tell(status, "inodes", PKGIMA_STATUS_ATTENTION, "run it as root; or see tune2fs -l", "the inode size of %s is "
-				   "not known: with 256 bytes each signature takes a block of 4 KiB", type);
+				   "4 KiB", pkgima_printable_into(root ? root->type : "the root", type, sizeof(type)));
 	else
-		tell_cost(status, type, size);
-}
+		tell_inodes(status, root, true);
+	for (size_t i = 0; root && i < mounts.count; i++) {
+		const struct pkgima_mount *mount = &mounts.list[i];
 
-void pkgima_status_packages(struct pkgima_status *status)
-{
-	const struct pkgima_status_packages *packages = status->packages;
-
-	if (!packages) {
-		pkgima_status_tell(status, "packages", PKGIMA_STATUS_MISSING, NULL, "there is no database of dpkg or rpm");
-		return;
+		if (mount != root && is_ext(mount) && !mount->noexec && !is_told(&mounts, mount, root))
+			tell_inodes(status, mount, false);
 	}
-	if (packages->failed)
-		pkgima_status_tell(status, "packages", PKGIMA_STATUS_ATTENTION, "see pkgima audit", "not all could be looked at");
-	if (!packages->partly && !packages->none)
-		pkgima_status_tell(status, "packages", PKGIMA_STATUS_OK, NULL, "%zu, all signed; %zu files carry a signature",
-				   packages->signed_, packages->carrying);
-	else
-		pkgima_status_tell(status, "packages", packages->signed_ || packages->partly ? PKGIMA_STATUS_ATTENTION :
-				   PKGIMA_STATUS_MISSING, packages->partly ? "pkgima audit names the files, pkgima audit --repair puts "
-				   "signatures there" : "pkgima audit --key-id none --packages names them; install signed ones",
-				   "%zu signed, %zu in part, %zu not at all; %zu of %zu files carry a signature", packages->signed_,
-				   packages->partly, packages->none, packages->carrying, packages->files);
-	if (packages->foreign)
-		pkgima_status_tell(status, "packages", PKGIMA_STATUS_ATTENTION, "see pkgima keys list, and pkgima audit", "%zu files carry a "
-				   "signature by a key that the trust store does not have", packages->foreign);
 }

@@ -93,6 +93,11 @@ signed_as_header()
 	mkdir -p "$system/etc/rpm"
 	echo '%__plugindir /opt/plugins' >"$system/etc/rpm/macros"
 	run -1 in_root "$system" pkgima status
+	mkdir -p "$system/opt/plugins"
+	echo 'no plugin' >"$system/opt/plugins/pkgima.so"
+	in_root "$system" pkgima status >"$BATS_TEST_TMPDIR/bad" || :
+	grep -q '^attention  rpm       rpm cannot load the plugin, and installs nothing: /opt/plugins/pkgima.so: ' "$BATS_TEST_TMPDIR/bad"
+	rm -r "$system/opt/plugins"
 	rm "$system/etc/rpm/macros"
 	[[ $output == *"attention  rpm       rpm loads plugins from where there is no /opt/plugins/pkgima.so"*"-> put a link there"* ]]
 	mv "$system/usr/lib/rpm/macros.d/macros.transaction_pkgima" "$system/root"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -326,6 +327,8 @@ static void test_evm(void **state)
 {
 	(void)state;
 	expect("evm", PKGIMA_STATUS_ATTENTION, "it cannot be seen", "mount securityfs");
+	put_config(GOOD_CONFIG "CONFIG_EVM=y\n");
+	expect("evm", PKGIMA_STATUS_ATTENTION, "it cannot be seen", "mount securityfs");
 	put_config(GOOD_CONFIG);
 	expect("evm", PKGIMA_STATUS_OK, "no EVM that could be switched on", NULL);
 	put("/sys/kernel/security/evm", "0");
@@ -420,6 +423,8 @@ static void test_lockdown(void **state)
 static void test_kexec(void **state)
 {
 	(void)state;
+	expect("kexec", PKGIMA_STATUS_ATTENTION, "there is no /proc/sys/kernel", "mount /proc");
+	support_make_folder(support_path(fixture.folder, "/proc/sys/kernel"));
 	expect("kexec", PKGIMA_STATUS_OK, "cannot start another one", NULL);
 	put("/proc/sys/kernel/kexec_load_disabled", "0\n");
 	expect("kexec", PKGIMA_STATUS_ATTENTION, "root can start another kernel", "sysctl kernel.kexec_load_disabled=1");
@@ -430,6 +435,8 @@ static void test_kexec(void **state)
 static void test_modules(void **state)
 {
 	(void)state;
+	expect("modules", PKGIMA_STATUS_ATTENTION, "there is no /proc/sys/kernel", "mount /proc");
+	support_make_folder(support_path(fixture.folder, "/proc/sys/kernel"));
 	expect("modules", PKGIMA_STATUS_OK, "this kernel loads none", NULL);
 	put("/proc/modules", "");
 	expect("modules", PKGIMA_STATUS_ATTENTION, "depends on the policy only", "MODULE_CHECK");
@@ -577,11 +584,78 @@ static void test_inodes(void **state)
 	put("/proc/self/mountinfo", "1 1 0:1 / / rw - btrfs x rw\n");
 	expect("inodes", PKGIMA_STATUS_OK, "what a signature takes on btrfs is not known", NULL);
 	put("/proc/self/mountinfo", "1 1 0:1 / / rw - btrfs x rw\n2 1 7:250 / / rw - ext4 x rw\n");
-	expect("inodes", PKGIMA_STATUS_ATTENTION, "the inode size of ext4 is not known", "tune2fs");
+	expect("inodes", PKGIMA_STATUS_ATTENTION, "the inode size of / (ext4) is not known", "tune2fs");
 	/* Not a block device: nothing that is in /dev by that name. */
 	put("/sys/dev/block/7:250/uevent", "MAJOR=7\nDEVNAME=loop250\n");
 	put("/dev/loop250", "");
-	expect("inodes", PKGIMA_STATUS_ATTENTION, "the inode size of ext4 is not known", "tune2fs");
+	expect("inodes", PKGIMA_STATUS_ATTENTION, "the inode size of / (ext4) is not known", "tune2fs");
+}
+
+/* Attaches an image with inodes of this size as /dev/NAME of the root, and gives its numbers. */
+static bool attach(const char *name, const char *inode_size, char *loop, size_t capacity, unsigned int *ret_major,
+		   unsigned int *ret_minor)
+{
+	const char *image = support_path(fixture.folder, "/%s.image", name);
+	const char *out = support_path(fixture.folder, "/%s.loop", name);
+	const char *command = support_path("", "losetup --find --show --read-only %s >%s", image, out);
+	struct stat st;
+	size_t length;
+	char *text, uevent[256];
+
+	if (support_run("mke2fs", "-q", "-t", "ext4", "-I", inode_size, image, "4m", NULL) != 0 ||
+	    support_run("sh", "-c", command + 1, NULL) != 0)
+		return false;
+	text = (char *)support_read(out, &length);
+	snprintf(loop, capacity, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	if (stat(loop, &st) < 0)
+		return false;
+	*ret_major = major(st.st_rdev);
+	*ret_minor = minor(st.st_rdev);
+	support_make_folder(support_path(fixture.folder, "/dev"));
+	snprintf(uevent, sizeof(uevent), "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", *ret_major, *ret_minor, name);
+	put(support_path("/sys/dev/block", "/%u:%u/uevent", *ret_major, *ret_minor), uevent);
+	return mknod(support_path(fixture.folder, "/dev/%s", name), S_IFBLK | 0600, st.st_rdev) == 0;
+}
+
+/* Real devices: what signatures cost on the root, with and without room for them, and on another one. */
+static void test_cost(void **state)
+{
+	struct pkgima_status_packages packages = { .partly = 1, .files = 5120, .carrying = 4096, .foreign = 512 };
+	unsigned int first, second, third, fourth;
+	struct pkgima_status_line full = { .text = "" };
+	char root[64] = "", home[64] = "", text[512];
+	bool is_there = attach("sda1", "256", root, sizeof(root), &first, &second) &&
+			attach("sda2", "512", home, sizeof(home), &third, &fourth);
+
+	(void)state;
+	if (is_there) {
+		snprintf(text, sizeof(text), "1 1 %u:%u / / rw - ext4 x rw\n2 1 %u:%u / /home rw - ext4 x rw\n"
+			 "3 1 %u:%u /x /bind rw - ext4 x rw\n4 1 %u:%u / /quiet rw,noexec - ext3 x rw\n",
+			 first, second, third, fourth, first, second, third, fourth);
+		put("/proc/self/mountinfo", text);
+		fixture.packages = &packages;
+		packages.files = (size_t)1 << 40;
+		run("inodes");
+		full = fixture.lines[0];
+		packages.files = 5120;
+		run("inodes");
+		support_run("losetup", "-d", root, NULL);
+		support_run("losetup", "-d", home, NULL);
+	}
+	if (!is_there) {
+		support_run("losetup", "-d", root, NULL);
+		support_missing("block devices on files");
+		return;
+	}
+	assert_int_equal(fixture.count, 2);
+	expect_line(0, PKGIMA_STATUS_OK, "/ (ext4) has inodes of 256 bytes: each signature takes a block of 4 KiB, 20 MiB for 5120 files of "
+		    "packages, 512 of which carry none yet", NULL);
+	assert_int_equal(full.state, PKGIMA_STATUS_ATTENTION);
+	assert_non_null(strstr(full.text, "files that carry none yet, and "));
+	assert_non_null(strstr(full.text, " MiB are free"));
+	assert_non_null(strstr(full.remedy, "make room"));
+	expect_line(1, PKGIMA_STATUS_OK, "/home (ext4) has inodes of 512 bytes: signatures of up to 320 bytes lie in them", NULL);
 }
 
 /* Against mke2fs. */
@@ -635,7 +709,7 @@ int main(void)
 		CASE(test_appraise), CASE(test_firmware), CASE(test_evm), CASE(test_boot), CASE(test_bootauth),
 		CASE(test_lockdown), CASE(test_kexec), CASE(test_modules), CASE(test_fuse), CASE(test_images),
 		CASE(test_packages), CASE(test_mounts), CASE(test_many_mounts), CASE(test_mounts_are_probed),
-		CASE(test_inodes), CASE(test_inode_size), CASE(test_names_and_order),
+		CASE(test_inodes), CASE(test_cost), CASE(test_inode_size), CASE(test_names_and_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
