@@ -15,17 +15,24 @@
 #define DEFAULT_POLICY "exec"
 #define COMMAND_LINE_MAX ((size_t)64 * 1024)
 
+/* Comments do not count. */
 static bool text_has(const char *text, const char *word)
 {
 	size_t length = strlen(word);
+	const char *end;
 
-	for (const char *at = text; (at = strstr(at, word)); at += length)
-		if ((at == text || strchr(" \t\n\"'=", at[-1])) && (!at[length] || strchr(" \t\n\"'", at[length])))
-			return true;
+	for (const char *line = text; *line; line = end + (*end == '\n')) {
+		end = line + strcspn(line, "\n");
+		if (line[strspn(line, " \t")] == '#')
+			continue;
+		for (const char *at = line; (at = strstr(at, word)) && at < end; at += length)
+			if ((at == line || strchr(" \t\"'=", at[-1])) && (!at[length] || strchr(" \t\n\"'", at[length])))
+				return true;
+	}
 	return false;
 }
 
-/* Words are looked for where distributions keep them: comments of these files would have to speak of ours. */
+/* Words are looked for where distributions keep them. */
 bool enforce_command_line_has(const struct enforce *enforce, const char *word)
 {
 	static const char *const files[] = { "/etc/default/grub", "/etc/kernel/cmdline" };
@@ -94,7 +101,9 @@ static int take_beneath(struct enforce *enforce, const char *path)
 	cleanup_free char *signature = NULL;
 
 	if (fd < 0) {
-		cli_message(enforce->command, "cannot open the policy %s: %s", path, strerror(-fd));
+		cleanup_free char *name = cli_printable(path);
+
+		cli_message(enforce->command, "cannot open the policy %s: %s", name, strerror(-fd));
 		return CLI_FAILED;
 	}
 	if (asprintf(&signature, "%s.sig", path) < 0)
@@ -105,22 +114,22 @@ static int take_beneath(struct enforce *enforce, const char *path)
 }
 
 /* Of this system, wherever the root is. */
-static int take_file(struct enforce *enforce)
+static int take_file(struct enforce *enforce, const char *path)
 {
-	cleanup_close int fd = open(enforce->policy, O_RDONLY | O_NONBLOCK | O_CLOEXEC), beside = -1;
+	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), beside = -1;
 	cleanup_free char *signature = NULL;
 
 	if (fd < 0) {
-		cleanup_free char *name = cli_printable(enforce->policy);
+		cleanup_free char *name = cli_printable(path);
 
 		cli_message(enforce->command, "cannot open the policy %s: %s", name, strerror(errno));
 		return CLI_FAILED;
 	}
-	if (asprintf(&signature, "%s.sig", enforce->policy) < 0)
+	if (asprintf(&signature, "%s.sig", path) < 0)
 		signature = NULL;
 	if (signature)
 		beside = open(signature, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return take(enforce, enforce->policy, fd, beside);
+	return take(enforce, path, fd, beside);
 }
 
 int enforce_take_policy(struct enforce *enforce)
@@ -136,7 +145,7 @@ int enforce_take_policy(struct enforce *enforce)
 	if (!enforce->policy && pkgima_beneath_stat(enforce->root_fd, PKGIMA_ENFORCE_POLICY_KEPT, false, &st) == 0)
 		return take_beneath(enforce, PKGIMA_ENFORCE_POLICY_KEPT);
 	if (strchr(name, '/'))
-		return take_file(enforce);
+		return take_file(enforce, name);
 	if (asprintf(&path, "%s/%s", POLICIES, name) < 0) {
 		path = NULL;
 		cli_message(enforce->command, "no memory for the policy");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "../lib/beneath.h"
@@ -38,38 +39,97 @@ static bool has_both(const struct pkgima_loader_state *state)
 	return state->has_log && state->has_off;
 }
 
-/* Recovery entries of grub, there or gone. 0, 1 where grub does not start this root, or -errno. */
-static int set_grub(const struct enforce *enforce, bool on, bool *ret_changed, struct pkgima_error *error)
+static const char *first_there(const struct enforce *enforce, const char *const paths[2])
+{
+	return is_there(enforce, paths[0]) ? paths[0] : is_there(enforce, paths[1]) ? paths[1] : NULL;
+}
+
+/* Has kernel-install put a kernel and its initramfs, as they are in /boot now, where the boot loader finds them. */
+static int install_kernel(const struct enforce *enforce, const char *version, struct pkgima_error *error)
+{
+	char paths[4][PATH_MAX];
+	const char *words[] = { "kernel-install", "add", version, NULL, NULL, NULL };
+
+	snprintf(paths[0], sizeof(paths[0]), "/boot/vmlinuz-%s", version);
+	snprintf(paths[1], sizeof(paths[1]), "/lib/modules/%s/vmlinuz", version);
+	snprintf(paths[2], sizeof(paths[2]), "/boot/initrd.img-%s", version);
+	snprintf(paths[3], sizeof(paths[3]), "/boot/initramfs-%s.img", version);
+	words[3] = first_there(enforce, (const char *[]){ paths[0], paths[1] });
+	words[4] = first_there(enforce, (const char *[]){ paths[2], paths[3] });
+	if (!words[3])
+		return pkgima_fail(error, -ENOENT, "there is neither %.80s nor %.80s", paths[0], paths[1]);
+	return cli_run_in_root(enforce->root, words, error);
+}
+
+/* All kernels that it has entries for; with @stale those only whose initramfs is not as set. */
+static int install_kernels(const struct enforce *enforce, bool stale, struct pkgima_error *error)
+{
+	cleanup_kernels struct pkgima_kernels kernels = { 0 };
+	int r = pkgima_kernels_list(enforce->root_fd, &kernels, error);
+
+	for (size_t i = 0; r == 0 && i < kernels.count; i++) {
+		cleanup_free char *version = cli_printable(kernels.list[i].version);
+		char sentence[1200];
+
+		if (!kernels.list[i].of_entry)
+			continue;
+		if (stale && enforce_look_at(enforce, &kernels.list[i], sentence, sizeof(sentence)) == OUTCOME_AS_SET)
+			continue;
+		printf("kernel %s is put into the boot loader's entries anew: kernel-install%s\n", version,
+		       strcmp(enforce->root, "/") != 0 ? ", by chroot" : "");
+		r = install_kernel(enforce, kernels.list[i].version, error);
+	}
+	return r;
+}
+
+/* Recovery entries of one loader, there or gone. 0, 1 where it does not start this root, or -errno. */
+static int set_entries(const struct enforce *enforce, enum pkgima_loader loader, bool on, bool *ret_changed,
+		       struct pkgima_error *error)
 {
 	struct pkgima_loader_state state;
 	bool switched = false;
 	int r;
 
-	r = pkgima_loader_look(enforce->root_fd, PKGIMA_LOADER_GRUB, &state, error);
+	r = pkgima_loader_look(enforce->root_fd, loader, &state, error);
 	if (r == 0 && (state.menu || !on))
-		r = pkgima_loader_switch(enforce->root_fd, PKGIMA_LOADER_GRUB, on, &switched, error);
+		r = pkgima_loader_switch(enforce->root_fd, loader, on, &switched, error);
 	if (r < 0)
 		return r;
 	*ret_changed = *ret_changed || switched;
 	if (!state.menu)
 		return 1;
-	if (!switched && (on ? has_both(&state) : !state.has_log && !state.has_off))
+	/* kernel-install's are gone with the link. */
+	if (!switched && (on ? has_both(&state) : loader != PKGIMA_LOADER_GRUB || (!state.has_log && !state.has_off)))
 		return 0;
 	*ret_changed = true;
-	r = make_menu(enforce, state.menu, error);
+	if (loader == PKGIMA_LOADER_GRUB)
+		r = make_menu(enforce, state.menu, error);
+	else
+		r = on ? install_kernels(enforce, false, error) : 0;
 	if (r == 0)
-		r = pkgima_loader_look(enforce->root_fd, PKGIMA_LOADER_GRUB, &state, error);
+		r = pkgima_loader_look(enforce->root_fd, loader, &state, error);
 	if (r == 0 && on && !has_both(&state))
-		r = pkgima_fail(error, -EIO, "%s has no recovery entries: %s gave none", state.menu,
-				pkgima_loader_link(PKGIMA_LOADER_GRUB));
+		r = pkgima_fail(error, -EIO, "%s has no recovery entries: %s gave none", state.menu, pkgima_loader_link(loader));
 	return r;
+}
+
+/* Of all. */
+static int set_recovery(const struct enforce *enforce, bool on, bool *ret_changed, struct pkgima_error *error)
+{
+	int known = 0, r = 0;
+
+	for (int i = 0; r >= 0 && i < PKGIMA_LOADER_COUNT; i++) {
+		r = set_entries(enforce, (enum pkgima_loader)i, on, ret_changed, error);
+		known += r == 0;
+	}
+	return r < 0 ? r : !known;
 }
 
 /* Before anything is changed that a recovery could be needed from. False after a message. */
 static bool add_recovery(const struct enforce *enforce, bool *ret_changed)
 {
 	struct pkgima_error error;
-	int r = set_grub(enforce, true, ret_changed, &error);
+	int r = set_recovery(enforce, true, ret_changed, &error);
 
 	if (r < 0) {
 		cli_message(enforce->command, "%s: there are no recovery entries, so nothing else was changed; the same command "
@@ -104,6 +164,9 @@ static bool make_initramfs(struct enforce *enforce, bool *ret_changed)
 		return true;
 	*ret_changed = true;
 	r = cli_make_initramfs(enforce->root, enforce->now.mode != PKGIMA_ENFORCE_OFF, &done, &error);
+	/* Where no hook of the tool's has done it. */
+	if (r == 0)
+		r = install_kernels(enforce, true, &error);
 	if (r == 0 && enforce_is_carried(enforce, true))
 		return true;
 	if (r < 0)
@@ -169,6 +232,19 @@ int enforce_on(struct enforce *enforce)
 	return switch_on(enforce, PKGIMA_ENFORCE_ENFORCE);
 }
 
+/* Its next version would bring it back, and with it ima-init into the initramfs. What cannot be told may be so. */
+static bool package_brings_policy(const struct enforce *enforce)
+{
+	struct cli_owners owners;
+	struct pkgima_error error;
+	bool owned;
+
+	if (cli_owners_open(&owners, enforce->root_fd, &error) < 0)
+		return true;
+	owned = cli_owners_own(&owners, PKGIMA_ENFORCE_POLICY);
+	return cli_owners_close(&owners, 0, &error) < 0 || owned;
+}
+
 /* Each step is done whatever became of the one before: the worst that can be is a boot that is left as it was. */
 int enforce_off(struct enforce *enforce)
 {
@@ -176,7 +252,7 @@ int enforce_off(struct enforce *enforce)
 	bool changed = false, fine = true;
 	int r;
 
-	if (pkgima_enforce_unset(enforce->root_fd, enforce->starts_it, &changed, &error) < 0) {
+	if (pkgima_enforce_unset(enforce->root_fd, enforce->starts_it || package_brings_policy(enforce), &changed, &error) < 0) {
 		cli_message(enforce->command, "%s", error.text);
 		fine = false;
 	}
@@ -185,7 +261,7 @@ int enforce_off(struct enforce *enforce)
 	fine = make_initramfs(enforce, &changed) && fine;
 	/* These go last: until then they may be needed. */
 	if (fine) {
-		r = set_grub(enforce, false, &changed, &error);
+		r = set_recovery(enforce, false, &changed, &error);
 		if (r < 0)
 			cli_message(enforce->command, "%s: the recovery entries are still there; the same command again goes on "
 				    "from here", error.text);

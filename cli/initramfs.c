@@ -52,15 +52,18 @@ bool cli_can_make_initramfs(const char *root)
 
 int cli_run_in_root(const char *root, const char *const words[], struct pkgima_error *error)
 {
-	static const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	/* Our folder for temporary files may not be there in another root. */
+	const char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", strcmp(root, "/") != 0 ? "TMPDIR=/tmp" : NULL, NULL };
 	const char *argv[16] = { "chroot", root };
 	size_t used = strcmp(root, "/") != 0 ? 2 : 0;
+	int r;
 
 	for (size_t i = 0; words[i] && used < sizeof(argv) / sizeof(argv[0]) - 1; i++)
 		argv[used++] = words[i];
 	argv[used] = NULL;
 	fflush(stdout);
-	return pkgima_command_run(argv, environment, false, error);
+	r = pkgima_command_run(argv, environment, false, error);
+	return r < 0 && argv[0] != words[0] ? pkgima_fail_within(error, r, "%s", words[0]) : r;
 }
 
 int cli_make_initramfs(const char *root, bool with_part, bool *ret_done, struct pkgima_error *error)

@@ -15,8 +15,6 @@
 #include "beneath.h"
 #include "cleanup.h"
 
-#define KERNELS_MAX 256
-#define ENTRIES_MAX 4096
 #define MENU_MAX ((size_t)16 * 1024 * 1024)
 
 static const struct loader {
@@ -75,7 +73,7 @@ static int add_kernel(struct pkgima_kernels *kernels, int folder, const char *ve
 	struct pkgima_kernel *kernel;
 	char name[NAME_MAX + 32];
 
-	if (kernels->count == KERNELS_MAX)
+	if (kernels->count == PKGIMA_KERNELS_MAX)
 		return -E2BIG;
 	kernel = &kernels->list[kernels->count];
 	*kernel = (struct pkgima_kernel){ .version = strdup(version) };
@@ -102,8 +100,7 @@ static void close_folder(DIR **folder)
 		closedir(*folder);
 }
 
-/* -ENOENT without a text. */
-static int open_listing(int root_fd, const char *path, DIR **ret_folder, struct pkgima_error *error)
+int pkgima_listing_open(int root_fd, const char *path, DIR **ret_folder, struct pkgima_error *error)
 {
 	cleanup_close int fd = pkgima_beneath_open_folder(root_fd, path);
 
@@ -114,7 +111,7 @@ static int open_listing(int root_fd, const char *path, DIR **ret_folder, struct 
 	*ret_folder = fdopendir(fd);
 	if (!*ret_folder)
 		return pkgima_fail_errno(error, "cannot read %s", path);
-	fd = -1;
+	pkgima_steal_fd(&fd);
 	return 0;
 }
 
@@ -122,13 +119,14 @@ int pkgima_kernels_list(int root_fd, struct pkgima_kernels *ret_kernels, struct 
 {
 	cleanup_kernels struct pkgima_kernels kernels = { 0 };
 	__attribute__((cleanup(close_folder))) DIR *folder = NULL;
+	const struct loader *entries = &loaders[PKGIMA_LOADER_KERNEL_INSTALL];
 	struct dirent *file;
 	int r;
 
-	kernels.list = calloc(KERNELS_MAX, sizeof(*kernels.list));
+	kernels.list = calloc(PKGIMA_KERNELS_MAX, sizeof(*kernels.list));
 	if (!kernels.list)
 		return pkgima_fail(error, -ENOMEM, "no memory for kernels");
-	r = open_listing(root_fd, "/boot", &folder, error);
+	r = pkgima_listing_open(root_fd, "/boot", &folder, error);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	while (folder && (file = readdir(folder))) {
@@ -138,14 +136,18 @@ int pkgima_kernels_list(int root_fd, struct pkgima_kernels *ret_kernels, struct 
 		if (r < 0)
 			return pkgima_fail(error, r, "cannot list the kernels of /boot: %s", strerror(-r));
 	}
+	for (size_t i = 0; entries->menus[i]; i++) {
+		r = pkgima_entries_list(root_fd, entries->menus[i], &kernels, error);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
 	qsort(kernels.list, kernels.count, sizeof(*kernels.list), newest_first);
 	*ret_kernels = kernels;
 	kernels = (struct pkgima_kernels){ 0 };
 	return 0;
 }
 
-/* Is the word on a line that has words for the kernel? */
-static bool has_word(const char *text, const char *word)
+bool pkgima_menu_has(const char *text, const char *word)
 {
 	size_t length = strlen(word);
 
@@ -165,45 +167,32 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
-static int look_into(int root_fd, const char *path, struct pkgima_loader_state *state, struct pkgima_error *error)
+/* Does a menu of GRUB's leave the kernels to the entries of kernel-install? */
+static bool takes_entries(const char *text)
+{
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		line += strspn(line, " \t");
+		if (!strncmp(line, "blscfg", 6) && strchr(" \t\n", line[6]))
+			return true;
+	}
+	return false;
+}
+
+static int look_into_file(int root_fd, const char *path, struct pkgima_loader_state *state, struct pkgima_error *error)
 {
 	cleanup_free uint8_t *text = NULL;
 	size_t length;
 	int r;
 
 	r = pkgima_beneath_read(root_fd, path, MENU_MAX, &text, &length, error);
-	/* It was removed just now. */
-	if (r == -ENOENT)
+	if (r == -ENOENT || (r == 0 && takes_entries((const char *)text)))
 		return 0;
 	if (r < 0)
 		return r;
-	state->has_log = state->has_log || has_word((const char *)text, "ima_init=log");
-	state->has_off = state->has_off || has_word((const char *)text, "ima_init=off");
+	state->menu = path;
+	state->has_log = pkgima_menu_has((const char *)text, "ima_init=log");
+	state->has_off = pkgima_menu_has((const char *)text, "ima_init=off");
 	return 0;
-}
-
-static int look_into_folder(int root_fd, const char *path, struct pkgima_loader_state *state, struct pkgima_error *error)
-{
-	__attribute__((cleanup(close_folder))) DIR *folder = NULL;
-	struct dirent *file;
-	size_t count = 0;
-	int r;
-
-	r = open_listing(root_fd, path, &folder, error);
-	while (r == 0 && (file = readdir(folder)) && count < ENTRIES_MAX) {
-		size_t length = strlen(file->d_name);
-		char name[PATH_MAX];
-
-		if (length < 6 || strcmp(file->d_name + length - 5, ".conf") != 0)
-			continue;
-		count++;
-		snprintf(name, sizeof(name), "%s/%s", path, file->d_name);
-		r = look_into(root_fd, name, state, error);
-	}
-	/* Without any entry it is not what this root is started by. */
-	if (count)
-		state->menu = path;
-	return r == -ENOENT ? 0 : r;
 }
 
 int pkgima_loader_look(int root_fd, enum pkgima_loader loader, struct pkgima_loader_state *ret_state,
@@ -217,10 +206,10 @@ int pkgima_loader_look(int root_fd, enum pkgima_loader loader, struct pkgima_loa
 	state.linked = pkgima_beneath_stat(root_fd, wanted->link, false, &st) == 0;
 	for (size_t i = 0; wanted->menus[i] && !state.menu && r == 0; i++) {
 		if (wanted->is_folder) {
-			r = look_into_folder(root_fd, wanted->menus[i], &state, error);
-		} else if (pkgima_beneath_stat(root_fd, wanted->menus[i], false, &st) == 0) {
-			state.menu = wanted->menus[i];
-			r = look_into(root_fd, state.menu, &state, error);
+			r = pkgima_entries_look(root_fd, wanted->menus[i], &state, error);
+			r = r == -ENOENT ? 0 : r;
+		} else {
+			r = look_into_file(root_fd, wanted->menus[i], &state, error);
 		}
 	}
 	if (r == 0)
@@ -245,6 +234,20 @@ static int make_link(int folder, const struct loader *loader, const char *name, 
 	return 0;
 }
 
+static int remove_link(int root_fd, int folder, const struct loader *loader, const char *name, bool *ret_changed,
+		       struct pkgima_error *error)
+{
+	int r = 0;
+
+	if (folder >= 0 && unlinkat(folder, name, 0) == 0)
+		*ret_changed = true;
+	else if (folder >= 0 && errno != ENOENT)
+		return pkgima_fail_errno(error, "cannot remove %s", loader->link);
+	for (size_t i = 0; loader->is_folder && loader->menus[i] && (r == 0 || r == -ENOENT); i++)
+		r = pkgima_entries_remove(root_fd, loader->menus[i], ret_changed, error);
+	return r == -ENOENT ? 0 : r;
+}
+
 int pkgima_loader_switch(int root_fd, enum pkgima_loader loader, bool on, bool *ret_changed, struct pkgima_error *error)
 {
 	const struct loader *wanted = &loaders[loader];
@@ -254,15 +257,9 @@ int pkgima_loader_switch(int root_fd, enum pkgima_loader loader, bool on, bool *
 
 	snprintf(path, sizeof(path), "%.*s", (int)(name - wanted->link - 1), wanted->link);
 	folder = on ? pkgima_beneath_make_real_folder(root_fd, path) : pkgima_beneath_open_folder(root_fd, path);
-	if (!on && folder == -ENOENT)
-		return 0;
-	if (folder < 0)
+	if (folder < 0 && (on || folder != -ENOENT))
 		return pkgima_fail(error, folder, "cannot open or make the folder %s: %s", path, strerror(-folder));
 	if (on)
 		return make_link(folder, wanted, name, ret_changed, error);
-	if (unlinkat(folder, name, 0) == 0)
-		*ret_changed = true;
-	else if (errno != ENOENT)
-		return pkgima_fail_errno(error, "cannot remove %s", wanted->link);
-	return 0;
+	return remove_link(root_fd, folder, wanted, name, ret_changed, error);
 }

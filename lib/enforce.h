@@ -77,8 +77,8 @@ int pkgima_enforce_set(int root_fd, enum pkgima_enforce_mode mode, const struct 
 		       bool *ret_changed, struct pkgima_error *error);
 
 /*
- * Takes the policy away, and what init.conf says about the mode; with @stays, for a machine that starts ima-init without an
- * initramfs, init.conf says off instead. Goes on after a failure, and returns the first.
+ * Takes the policy away, and what init.conf says about the mode; with @stays, where ima-init is started without an initramfs,
+ * or a package will bring a policy back, init.conf says off instead. Goes on after a failure, and returns the first.
  */
 int pkgima_enforce_unset(int root_fd, bool stays, bool *ret_changed, struct pkgima_error *error);
 
