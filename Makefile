@@ -79,7 +79,7 @@ SUPPORT := $(O)/tests/unit/libsupport.a
 # The fuzzers' targets, to be run over given files.
 REPLAYS := $(FUZZ_SOURCES:%.c=$(O)/%-replay)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(O)/%)
-MANPAGES := $(filter-out man/ima-init.8,$(wildcard man/*.[1-8]))
+MANPAGES := $(filter-out man/ima-init.8 man/dh_imasign.1,$(wildcard man/*.[1-8]))
 
 ifeq ($(V),1)
 Q :=
@@ -251,6 +251,18 @@ uninstall-init:
 	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DATA)/boot $(INIT_DATA) \
 		$(INIT_FOLDER) $(INIT_DRACUT)
 
+# For debhelper, which finds its own below /usr only.
+.PHONY: install-dh uninstall-dh
+DH_TOOL := $(DESTDIR)/usr/bin/dh_imasign
+DH_SEQUENCE := $(DESTDIR)/usr/share/perl5/Debian/Debhelper/Sequence/ima.pm
+DH_MANPAGE := $(DESTDIR)/usr/share/man/man1/dh_imasign.1
+install-dh:
+	install -D -m 755 dh-ima/dh_imasign $(DH_TOOL)
+	install -D -m 644 dh-ima/ima.pm $(DH_SEQUENCE)
+	install -D -m 644 man/dh_imasign.1 $(DH_MANPAGE)
+uninstall-dh:
+	rm -f $(DH_TOOL) $(DH_SEQUENCE) $(DH_MANPAGE)
+
 .PHONY: clean
 clean:
 	rm -rf $(O)
@@ -321,7 +333,7 @@ demo:
 
 .PHONY: help
 help:
-	@echo 'Targets: all install uninstall install-init uninstall-init clean'
+	@echo 'Targets: all install uninstall install-init uninstall-init install-dh uninstall-dh clean'
 	@echo '         demo           sign, install and verify a real package in a scratch root'
 	@echo '         check          all tests: check-unit check-package check-kernel'
 	@echo '         sanitize analyze fuzz bench'

@@ -361,6 +361,14 @@ static void print_text(const struct session *session, const struct pkgima_predic
 	printf("\n");
 }
 
+/* What is listed is denied something, or may be, or could not be looked at. */
+static int status_of(const struct pkgima_predictions *predictions)
+{
+	if (predictions->failed)
+		return CLI_FAILED;
+	return predictions->count ? CLI_VERDICT : CLI_OK;
+}
+
 static int predict(struct session *session, const struct pkgima_trust *trust)
 {
 	struct pkgima_predict job = {
@@ -374,7 +382,7 @@ static int predict(struct session *session, const struct pkgima_trust *trust)
 	};
 	cleanup_predictions struct pkgima_predictions predictions = { 0 };
 	struct pkgima_error error;
-	int r, status = CLI_OK;
+	int r, status;
 
 	cli_progress_begin(&session->progress);
 	r = pkgima_predict_run(&job, session->audit->paths, session->audit->path_count, &predictions, &error);
@@ -385,10 +393,7 @@ static int predict(struct session *session, const struct pkgima_trust *trust)
 		return CLI_FAILED;
 	}
 	find_owners(session, &predictions);
-	if (predictions.denied || predictions.undecided)
-		status = CLI_VERDICT;
-	if (predictions.failed)
-		status = CLI_FAILED;
+	status = status_of(&predictions);
 	if (!session->audit->json)
 		print_text(session, &predictions);
 	else if (print_json(session, &predictions) != CLI_OK)

@@ -119,11 +119,10 @@ static int load_key(struct run *run)
 {
 	int r;
 
+	cli_warn_about_key(run->command, run->key_path, "the key file");
 	r = pkgima_key_load(run->key_path, &run->key, &run->error);
 	if (r == 0)
 		r = pkgima_key_check(run->key, run->certificates[0], time(NULL), &run->error);
-	if (r == 0 && pkgima_key_is_exposed(run->key_path))
-		cli_message(run->command, "warning: others than its owner can read the key file");
 	return r < 0 ? r : pkgima_signer_new(run->key, run->certificates[0], 0, &run->signer, &run->error);
 }
 
@@ -344,7 +343,7 @@ const struct cli_command cmd_mkinit = {
 		"  --ca-cert FILE  the CA certificate\n"
 		"  --cert FILE     a certificate that it issued; the first is that of the key, further ones\n"
 		"                  are those of other keys that are to stay valid\n"
-		"  --key KEY       private key, a PEM file\n"
+		"  --key KEY       private key, a PEM file or a pkcs11: URI\n"
 		"  --policy FILE   the policy; its first rule has to be one about POLICY_CHECK\n"
 		"  --out DIR       where the packages go; made if it is missing\n"
 		"  --init FILE     a program instead of the installed /ima/init\n"

@@ -5,14 +5,16 @@
 #include "sign.h"
 
 struct arguments {
-	const char *key, *cert, *hash, *from;
+	const char *key, *cert, *hash, *from, *root;
 	unsigned long threads;
 	bool in_place, xattr;
 };
 
 static void sign_all(struct sign_settings *settings, const struct arguments *arguments, char **paths)
 {
-	if (arguments->xattr)
+	if (arguments->root)
+		sign_root(settings, arguments->root);
+	else if (arguments->xattr)
 		sign_xattrs(settings, paths);
 	else
 		sign_packages(settings, paths, arguments->from ? stdin : NULL);
@@ -63,6 +65,12 @@ static int check_arguments(struct sign_settings *settings, const struct argument
 		return cli_usage(command, "--from takes -, for standard input");
 	if (arguments->xattr && (settings->out || arguments->in_place || arguments->from))
 		return cli_usage(command, "--xattr signs files where they are, it takes neither --out nor --in-place");
+	if (settings->resign && !arguments->root)
+		return cli_usage(command, "--resign belongs to --root");
+	if (arguments->root)
+		return arguments->xattr || settings->out || arguments->in_place || arguments->from || settings->recursive || paths ?
+			       cli_usage(command, "--root signs what is installed there, and takes nothing else to sign") :
+			       CLI_OK;
 	if (!arguments->xattr && !settings->out == !arguments->in_place)
 		return cli_usage(command, "one of --out DIR and --in-place is needed");
 	if (settings->recursive && !arguments->xattr)
@@ -82,6 +90,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		{ "in-place", no_argument, NULL, 'i' },
 		{ "from", required_argument, NULL, 'f' },
 		{ "xattr", no_argument, NULL, 'x' },
+		{ "root", required_argument, NULL, 'R' },
+		{ "resign", no_argument, NULL, 'a' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -112,6 +122,12 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		case 'x':
 			arguments.xattr = true;
 			break;
+		case 'R':
+			arguments.root = optarg;
+			break;
+		case 'a':
+			settings.resign = true;
+			break;
 		case 'r':
 			settings.recursive = true;
 			break;
@@ -136,6 +152,7 @@ const struct cli_command cmd_sign = {
 	.help = "Usage: pkgima sign --key KEY --cert CERT [OPTION...] (--out DIR | --in-place)\n"
 		"                   [--from -] PACKAGE|DIR...\n"
 		"       pkgima sign --xattr --key KEY --cert CERT [--hash HASH] [-j N] [-r] FILE...\n"
+		"       pkgima sign --root DIR --key KEY --cert CERT [--hash HASH] [-j N] [--resign]\n"
 		"Signs every file and maintainer script of .deb packages, every file of .rpm\n"
 		"packages, or sets security.ima of files. Every signature is verified with the\n"
 		"certificate before it is written. A folder means all packages below it; x.changes\n"
@@ -150,6 +167,9 @@ const struct cli_command cmd_sign = {
 		"  --from -       read names of packages from standard input, one a line\n"
 		"  --xattr        sign files, not packages: sets their security.ima\n"
 		"  -r             with --xattr: all files below folders\n"
+		"  --root DIR     make manifests for the packages that dpkg or rpm installed in DIR,\n"
+		"                 of the files that are as they were installed; then: pkgima apply\n"
+		"  --resign       with --root: also for packages that another key has signed\n"
 		"  -j N           sign on N threads, default: one per core\n"
 		"  -h, --help     show this\n",
 	.run = run,

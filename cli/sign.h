@@ -20,6 +20,7 @@ struct sign_settings {
 	const char *out;          /* folder, or NULL: in place */
 	bool recursive;           /* of --xattr */
 	bool again;               /* also what is signed already */
+	bool resign;              /* of --root: also what another key has signed */
 	int status;               /* enum cli_exit: the worst so far */
 	size_t files;             /* signed so far */
 
@@ -58,5 +59,8 @@ void sign_release_signals(struct sign_settings *settings);
 
 /* Sets security.ima of files; with settings->recursive of all below folders. @paths ends with NULL. */
 void sign_xattrs(struct sign_settings *settings, char **paths);
+
+/* Signs the packages that are installed in the root at @path. */
+void sign_root(struct sign_settings *settings, const char *path);
 
 #endif

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "../lib/escape.h"
 #include "../lib/io.h"
 #include "../lib/signing/changes.h"
+#include "../lib/signing/current.h"
 #include "../lib/signing/package.h"
 #include "sign.h"
 
@@ -57,21 +59,24 @@ static void allow_descriptors(void)
 	}
 }
 
+static int parse(int fd, struct pkgima_changes *changes, struct pkgima_error *error)
+{
+	cleanup_free uint8_t *data = NULL;
+	size_t length;
+	int r = pkgima_read_file(fd, "it", PKGIMA_CHANGES_MAX, &data, &length, error);
+
+	return r < 0 ? r : pkgima_changes_parse(data, length, changes, error);
+}
+
 static int read_text(const char *path, struct pkgima_changes *changes, mode_t *ret_mode, struct pkgima_error *error)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	cleanup_free uint8_t *data = NULL;
-	size_t length;
 	struct stat st;
-	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return pkgima_fail_errno(error, "cannot open it");
-	r = pkgima_read_file(fd, "it", PKGIMA_CHANGES_MAX, &data, &length, error);
-	if (r == 0)
-		r = pkgima_changes_parse(data, length, changes, error);
 	*ret_mode = st.st_mode & 0777;
-	return r;
+	return parse(fd, changes, error);
 }
 
 /* Opens a listed file beside the .changes. */
@@ -105,8 +110,29 @@ static int fail_changed(struct pkgima_error *error)
 	return pkgima_fail(error, -EINVAL, "it is not the file that is listed: its size or a checksum is another");
 }
 
-/* Signs a package, if need be; what stays as it is and goes elsewhere is copied later. */
-static int sign_part(struct work *work, struct part *part, const char *path, const char *target, mode_t mode,
+/* What is listed has to be what was looked at, also where somebody else may put files there. */
+static bool is_same_file(int a, int b)
+{
+	struct stat left, right;
+
+	return fstat(a, &left) == 0 && fstat(b, &right) == 0 && left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
+
+/* Sums of what an earlier run has put there, if its content is what was signed: nothing else says so of all of it. */
+static bool take_made(const struct sign_settings *settings, struct part *part, const char *target)
+{
+	cleanup_package struct pkgima_package made = { 0 };
+
+	return pkgima_package_open(target, &made, NULL) == 0 &&
+	       pkgima_package_content_is_signed(&made, pkgima_signer_certificate(settings->signer), settings->threads) &&
+	       pkgima_sums_of(made.format->descriptor(made.file), &part->sums, NULL) == 0;
+}
+
+/*
+ * Signs a package, if need be; what stays as it is and goes elsewhere is copied later. @fd: the file behind @path, of which
+ * the part has the sums.
+ */
+static int sign_part(struct work *work, struct part *part, const char *path, int fd, const char *target, mode_t mode,
 		     bool matches, struct pkgima_error *error)
 {
 	struct sign_settings *settings = work->settings;
@@ -120,14 +146,18 @@ static int sign_part(struct work *work, struct part *part, const char *path, con
 	r = sign_open(settings, path, target, &package, &current, error);
 	if (r < 0)
 		return r;
-	/* One that is not listed so, but signed: an earlier run was ended between the packages and the .changes. */
-	if (!matches && !(current && !settings->out))
+	if (!is_same_file(fd, package.format->descriptor(package.file)))
 		return fail_changed(error);
-	if (current) {
-		cleanup_close int fd = open(target, O_RDONLY | O_CLOEXEC);
-
-		return fd < 0 ? pkgima_fail_errno(error, "cannot open it") : pkgima_sums_of(fd, &part->sums, error);
-	}
+	/*
+	 * One that is not listed so, but signed: an earlier run was ended between the packages and the .changes. Its content
+	 * was not verified, and what is listed from now on is to be what was.
+	 */
+	if (!matches && (!current || settings->out ||
+			 !pkgima_package_content_is_signed(&package, pkgima_signer_certificate(settings->signer),
+							   settings->threads)))
+		return fail_changed(error);
+	if (current && (!settings->out || take_made(settings, part, target)))
+		return 0;
 	r = pkgima_output_open(target, mode, &part->output, error);
 	if (r == 0)
 		r = pkgima_package_sign(&package, settings->signer, sign_hash(settings), settings->threads, &part->output,
@@ -185,7 +215,7 @@ static int prepare_part(struct work *work, struct part *part, struct pkgima_erro
 		return r;
 	matches = pkgima_sums_match(&part->listed->sums, &part->sums);
 	if (has_suffix(part->listed->name, ".deb"))
-		r = sign_part(work, part, path, target, st.st_mode & 0777, matches, error);
+		r = sign_part(work, part, path, fd, target, st.st_mode & 0777, matches, error);
 	else if (!matches)
 		r = fail_changed(error);
 	else
@@ -201,6 +231,40 @@ static const struct pkgima_sums *find_sums(void *context, const char *name)
 	const struct part *part = listed ? &work->parts[listed - work->changes.files] : NULL;
 
 	return part && part->corrected ? &part->sums : NULL;
+}
+
+/* What was listed of a file that is corrected. */
+static const struct pkgima_sums *find_listed(void *context, const char *name)
+{
+	const struct work *work = context;
+	const struct pkgima_listed *listed = pkgima_changes_find(&work->changes, name);
+
+	return listed && work->parts[listed - work->changes.files].corrected ? &listed->sums : NULL;
+}
+
+/*
+ * Is it what is listed, but for what was corrected already? Then an earlier run was ended before the .changes. That cannot be
+ * told of one whose OpenPGP signature was removed.
+ */
+static int check_corrected(struct work *work, const struct part *part, const struct pkgima_changes *buildinfo,
+			   struct pkgima_error *error)
+{
+	cleanup_close int fd = memfd_create("buildinfo", MFD_CLOEXEC);
+	cleanup_free char *text = NULL;
+	struct pkgima_sums sums;
+	size_t length = 0;
+	int r;
+
+	if (fd < 0)
+		return pkgima_fail_errno(error, "no memory to compare it");
+	r = pkgima_changes_update(buildinfo, find_listed, work, &text, &length, error);
+	if (r == 0) {
+		r = pkgima_write_all(fd, text, length);
+		if (r < 0)
+			return pkgima_fail(error, r, "no memory to compare it: %s", strerror(-r));
+		r = pkgima_sums_of(fd, &sums, error);
+	}
+	return r < 0 || pkgima_sums_match(&part->listed->sums, &sums) ? r : fail_changed(error);
 }
 
 /* The text with what has changed; *@ret_changed: it differs from the old one. */
@@ -270,7 +334,6 @@ static int prepare_buildinfo(struct work *work, struct part *part, struct pkgima
 	bool matches, changed = false;
 	size_t length = 0;
 	struct stat st;
-	mode_t mode;
 	int r;
 
 	if (!target)
@@ -279,17 +342,20 @@ static int prepare_buildinfo(struct work *work, struct part *part, struct pkgima
 	if (r == 0)
 		r = pkgima_sums_of(fd, &part->sums, error);
 	if (r == 0)
-		r = read_text(path, &buildinfo, &mode, error);
+		r = parse(fd, &buildinfo, error);
 	if (r == 0)
 		r = correct(work, &buildinfo, &text, &length, &changed, error);
 	if (r < 0)
 		return r;
 	matches = pkgima_sums_match(&part->listed->sums, &part->sums);
-	/* One that is not listed so, but has it all: an earlier run was ended before the .changes. */
 	if (!matches && (changed || work->settings->out))
 		return fail_changed(error);
+	if (!matches)
+		r = check_corrected(work, part, &buildinfo, error);
+	if (r < 0)
+		return r;
 	if (changed)
-		r = write_buildinfo(work, part, &buildinfo, path, target, mode, text, length, error);
+		r = write_buildinfo(work, part, &buildinfo, path, target, st.st_mode & 0777, text, length, error);
 	else
 		r = copy_part(work, part, fd, &st, target, error);
 	part->corrected = r == 0 && !pkgima_sums_match(&part->listed->sums, &part->sums);

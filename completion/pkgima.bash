@@ -8,7 +8,7 @@ _pkgima_commands='keygen sign extract sign-digests attach show verify strip appl
 _pkgima_options() {
 	case $1 in
 	keygen) echo '--type --name --algo --ca-cert --ca-key --days --out --help -h' ;;
-	sign) echo '--key --cert --hash --out --in-place --from --xattr --help -r -j -h' ;;
+	sign) echo '--key --cert --hash --out --in-place --from --xattr --root --resign --help -r -j -h' ;;
 	extract) echo '--hash --from --help -j -h' ;;
 	sign-digests) echo '--key --cert --help -j -h' ;;
 	attach) echo '--signatures --cert --hash --out --in-place --from --help -j -h' ;;

@@ -23,6 +23,12 @@ static bool names_same(const char *left, const char *right)
 	return !strncmp(left, right, length + 1);
 }
 
+/* What no other program is to have: the PIN of a token (signing/token.h). */
+static bool is_secret(const char *variable)
+{
+	return names_same("PKGIMA_PIN=", variable);
+}
+
 /* Ours with that in it; borrows all strings. */
 static char **merge_environment(const char *const environment[])
 {
@@ -37,7 +43,7 @@ static char **merge_environment(const char *const environment[])
 	if (!merged)
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		bool replaced = false;
+		bool replaced = is_secret(environ[i]);
 
 		for (size_t k = 0; k < more; k++)
 			replaced = replaced || names_same(environment[k], environ[i]);

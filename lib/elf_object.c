@@ -26,6 +26,7 @@ struct object {
 		uint64_t offset, address, size;
 	} segments[SEGMENTS_MAX];
 	size_t count;
+	size_t items, names;           /* of dynamic segments that were read, and told: of all together there is an end */
 };
 
 static bool read_at(const struct object *object, uint64_t offset, void *data, size_t length)
@@ -100,13 +101,14 @@ static bool locate(const struct object *object, uint64_t address, uint64_t *ret_
 	return false;
 }
 
-static bool read_dynamic(const struct object *object, const struct segment *segment, size_t index, Elf64_Dyn *ret_item)
+static bool read_dynamic(struct object *object, const struct segment *segment, size_t index, Elf64_Dyn *ret_item)
 {
 	Elf32_Dyn narrow;
 	size_t size = object->wide ? sizeof(*ret_item) : sizeof(narrow);
 
-	if (index >= DYNAMIC_MAX || (index + 1) * size > segment->size)
+	if (object->items >= DYNAMIC_MAX || (index + 1) * size > segment->size)
 		return false;
+	object->items++;
 	if (object->wide)
 		return read_at(object, segment->offset + index * size, ret_item, size) && ret_item->d_tag != DT_NULL;
 	if (!read_at(object, segment->offset + index * size, &narrow, size))
@@ -116,14 +118,13 @@ static bool read_dynamic(const struct object *object, const struct segment *segm
 	return narrow.d_tag != DT_NULL;
 }
 
-static void tell_names(const struct object *object, const struct segment *segment, uint64_t strings,
+static void tell_names(struct object *object, const struct segment *segment, uint64_t strings,
 		       void (*name)(void *context, bool is_folders, const char *name), void *context)
 {
 	char text[PKGIMA_ELF_NAME_MAX + 1];
-	size_t told = 0;
 	Elf64_Dyn item;
 
-	for (size_t i = 0; told < NAMES_MAX && read_dynamic(object, segment, i, &item); i++) {
+	for (size_t i = 0; object->names < NAMES_MAX && read_dynamic(object, segment, i, &item); i++) {
 		bool is_folders = item.d_tag == DT_RUNPATH || item.d_tag == DT_RPATH;
 
 		if ((item.d_tag != DT_NEEDED && !is_folders) || item.d_un.d_val > INT32_MAX)
@@ -131,11 +132,11 @@ static void tell_names(const struct object *object, const struct segment *segmen
 		read_text(object, strings + item.d_un.d_val, text, sizeof(text));
 		if (*text)
 			name(context, is_folders, text);
-		told++;
+		object->names++;
 	}
 }
 
-static void read_dynamics(const struct object *object, const struct segment *segment, struct pkgima_elf *elf,
+static void read_dynamics(struct object *object, const struct segment *segment, struct pkgima_elf *elf,
 			  void (*name)(void *context, bool is_folders, const char *name), void *context)
 {
 	uint64_t strings = 0;

@@ -118,9 +118,24 @@ static bool collect_others(const struct pkgima_ima_policy *policy, const struct 
 	return sure;
 }
 
+/* Adds an answer that is not there yet: many rules about labels lead to the same. False: it is one too many. */
+static bool add_demand(struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX], size_t *count,
+		       const struct pkgima_ima_demand *demand)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (demands[i].appraised == demand->appraised && demands[i].flags == demand->flags &&
+		    demands[i].algos == demand->algos)
+			return true;
+	if (*count == PKGIMA_IMA_DEMANDS_MAX)
+		return false;
+	demands[(*count)++] = *demand;
+	return true;
+}
+
 size_t pkgima_ima_policy_ask(const struct pkgima_ima_policy *policy, const struct pkgima_ima_access *access,
 			     struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX], bool *ret_sure)
 {
+	struct pkgima_ima_demand demand;
 	uint32_t others = 0;
 	size_t count = 0;
 
@@ -135,24 +150,23 @@ size_t pkgima_ima_policy_ask(const struct pkgima_ima_policy *policy, const struc
 		answer = matches(rule, access);
 		if (answer == NO)
 			continue;
-		if (count == PKGIMA_IMA_DEMANDS_MAX) {
-			*ret_sure = false;
-			return count;
-		}
-		demands[count++] = (struct pkgima_ima_demand){
+		demand = (struct pkgima_ima_demand){
 			.appraised = appraised,
 			.flags = others | (rule->flags & PKGIMA_IMA_LASTING),
 			.algos = appraised ? rule->algos : 0,
 			.rule = rule,
 		};
+		if (!add_demand(demands, &count, &demand)) {
+			*ret_sure = false;
+			return count;
+		}
 		if (answer == YES)
 			return count;
 	}
-	if (count == PKGIMA_IMA_DEMANDS_MAX) {
-		*ret_sure = false;
+	demand = (struct pkgima_ima_demand){ .flags = others };
+	if (add_demand(demands, &count, &demand))
 		return count;
-	}
-	demands[count++] = (struct pkgima_ima_demand){ .flags = others };
+	*ret_sure = false;
 	return count;
 }
 

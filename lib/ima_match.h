@@ -36,7 +36,7 @@ struct pkgima_ima_demand {
 	const struct pkgima_ima_rule *rule; /* that appraises or exempts; NULL: none matched */
 };
 
-/* More than so many possible answers are cut off, with *@ret_sure false. */
+/* More than so many different answers are cut off, with *@ret_sure false: so many and not sure, nothing is known. */
 #define PKGIMA_IMA_DEMANDS_MAX 8
 
 /*

@@ -30,8 +30,9 @@ struct pkgima_manager {
 	const char *signatures;   /* what a package lacks that is not signed: "manifest" */
 
 	/*
-	 * All packages that have signatures; with @all also those that have none. Those that may have a file in common, each with a signature of its own, have
-	 * the same group and follow each other: what one of them put on the file is good for all.
+	 * All packages that have signatures; with @all also those that have none. Those that may have a file in common, each
+	 * with a signature of its own, have the same group and follow each other: what one of them put on the file is good for
+	 * all.
 	 */
 	int (*list)(void *database, bool all, struct pkgima_installed **ret_list, size_t *ret_count,
 		    struct pkgima_error *error);

@@ -198,8 +198,9 @@ int pkgima_predict_run(const struct pkgima_predict *predict, const char *const p
 	run->predict = predict;
 	run->predictions = ret_predictions;
 	pthread_mutex_init(&run->lock, NULL);
-	r = pkgima_predict_shared_init(&run->shared, predict);
-	r = r == 0 ? predict_all(run, paths, count_of_paths, error) : pkgima_fail(error, r, "no memory for a prediction");
+	r = pkgima_predict_shared_init(&run->shared, predict, error);
+	if (r == 0)
+		r = predict_all(run, paths, count_of_paths, error);
 	for (size_t i = 0; i < run->count; i++)
 		free(run->portion[i].path);
 	ret_predictions->compressed_modules = run->shared.compressed_modules;

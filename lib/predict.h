@@ -73,7 +73,7 @@ struct pkgima_predictions {
 	size_t compressed_modules;     /* that MODULE_CHECK is about */
 };
 
-/* Below @paths, or with @count 0 the whole root. */
+/* Below @paths, or with @count 0 the whole root. -E2BIG: the policy tells more users and groups apart than can be asked for. */
 int pkgima_predict_run(const struct pkgima_predict *predict, const char *const paths[], size_t count,
 		       struct pkgima_predictions *ret_predictions, struct pkgima_error *error);
 void pkgima_predictions_free(struct pkgima_predictions *predictions);

@@ -32,13 +32,19 @@ static const struct { const char *pattern; enum pkgima_ima_hook hook; enum pkgim
 	{ "/usr/share/ima-init/policies/*", PKGIMA_IMA_HOOK_POLICY_CHECK, PKGIMA_USE_POLICY },
 };
 
-int pkgima_predict_shared_init(struct pkgima_predict_shared *shared, const struct pkgima_predict *predict)
+int pkgima_predict_shared_init(struct pkgima_predict_shared *shared, const struct pkgima_predict *predict,
+			       struct pkgima_error *error)
 {
 	*shared = (struct pkgima_predict_shared){ .predict = predict, .places = PKGIMA_PLACES_NONE };
 	pthread_mutex_init(&shared->lock, NULL);
 	pkgima_subjects_find(predict->policy, &shared->subjects);
 	shared->interpreters = calloc(INTERPRETERS_MAX, sizeof(*shared->interpreters));
-	return shared->interpreters ? 0 : -ENOMEM;
+	if (!shared->interpreters)
+		return pkgima_fail(error, -ENOMEM, "no memory for a prediction");
+	/* Else those that are not asked for would seem to be denied nothing. */
+	if (shared->subjects.cut)
+		return pkgima_fail(error, -E2BIG, "the policy compares with more users and groups than can be asked for");
+	return 0;
 }
 
 void pkgima_predict_shared_free(struct pkgima_predict_shared *shared)
@@ -116,15 +122,18 @@ static void look_at_order(struct pkgima_predict_file *file)
 		if (file->prediction.denied & use || file->prediction.undecided & use ||
 		    pkgima_ima_decide(&file->facts, kernel, &demand, &ignored) == PKGIMA_IMA_PASSES)
 			continue;
-		snprintf(reason, sizeof(reason), "denied once the kernel has met it under %s %zu, which it remembers",
-			 file->strict && file->strict->origin ? "its own rule" : "line", file->strict ? file->strict->line : 0);
+		if (file->lasting & ~file->passed[i].demand.flags & (PKGIMA_IMA_VERITY | PKGIMA_IMA_SIGV3))
+			snprintf(reason, sizeof(reason), "denied once the kernel has met it under a rule about fs-verity, which it remembers");
+		else
+			snprintf(reason, sizeof(reason), "denied once the kernel has met it under %s %zu, which it remembers",
+				 file->strict && file->strict->origin ? "its own rule" : "line", file->strict ? file->strict->line : 0);
 		note(file, file->passed[i].use, PKGIMA_IMA_UNDECIDED, demand.rule, reason, NULL);
 	}
 }
 
 /* One access by one user: the decision, with rule and reason. Several possible demands that do not agree leave it open. */
-static enum pkgima_ima_decision decide(struct pkgima_predict_file *file, enum pkgima_use use, const struct pkgima_ima_access *access,
-				       const struct pkgima_ima_rule **ret_rule, const char **ret_reason)
+static enum pkgima_ima_decision decide(struct pkgima_predict_file *file, enum pkgima_use use,
+				       const struct pkgima_ima_access *access, const struct pkgima_ima_rule **ret_rule, const char **ret_reason)
 {
 	struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX];
 	const struct pkgima_predict *predict = file->shared->predict;
@@ -141,6 +150,7 @@ static enum pkgima_ima_decision decide(struct pkgima_predict_file *file, enum pk
 
 		if (!demands[i].appraised) {
 			one = PKGIMA_IMA_PASSES;
+			file->lasting |= demands[i].flags;
 		} else {
 			file->appraised = true;
 			if (!need_facts(file))
@@ -157,7 +167,7 @@ static enum pkgima_ima_decision decide(struct pkgima_predict_file *file, enum pk
 		else if (one != all)
 			all = PKGIMA_IMA_UNDECIDED;
 	}
-	if (!sure && all == PKGIMA_IMA_PASSES && file->appraised)
+	if (!sure && all == PKGIMA_IMA_PASSES && (file->appraised || count == PKGIMA_IMA_DEMANDS_MAX))
 		all = PKGIMA_IMA_UNDECIDED;
 	if (all == PKGIMA_IMA_UNDECIDED && (!sure || count > 1))
 		*ret_reason = "it depends on a label of an LSM, or on a UUID, that is not known here";
@@ -165,7 +175,8 @@ static enum pkgima_ima_decision decide(struct pkgima_predict_file *file, enum pk
 }
 
 /* As decide(), for all users and groups that may do it; what is found is noted, unless @use is NOTHING. */
-static enum pkgima_ima_decision try_all(struct pkgima_predict_file *file, enum pkgima_use use, enum pkgima_ima_hook hook, int mask)
+static enum pkgima_ima_decision try_all(struct pkgima_predict_file *file, enum pkgima_use use, enum pkgima_ima_hook hook,
+					int mask)
 {
 	const struct pkgima_subjects *subjects = &file->shared->subjects;
 	enum pkgima_ima_decision worst = PKGIMA_IMA_PASSES;
@@ -217,13 +228,14 @@ static enum pkgima_ima_decision try_interpreter(struct pkgima_predict_file *file
 	return worse(all, try_all(file, NOTHING, PKGIMA_IMA_HOOK_MMAP_CHECK_REQPROT, PKGIMA_IMA_EXEC));
 }
 
-static bool find_interpreter(struct pkgima_predict_shared *shared, const char *path, enum pkgima_ima_decision *ret_decision)
+static bool find_interpreter(struct pkgima_predict_shared *shared, const char *path, bool is_loader,
+			     enum pkgima_ima_decision *ret_decision)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&shared->lock);
 	for (size_t i = 0; i < shared->interpreter_count && !found; i++) {
-		found = !strcmp(shared->interpreters[i].path, path);
+		found = shared->interpreters[i].is_loader == is_loader && !strcmp(shared->interpreters[i].path, path);
 		if (found)
 			*ret_decision = shared->interpreters[i].decision;
 	}
@@ -231,13 +243,15 @@ static bool find_interpreter(struct pkgima_predict_shared *shared, const char *p
 	return found;
 }
 
-static void keep_interpreter(struct pkgima_predict_shared *shared, const char *path, enum pkgima_ima_decision decision)
+static void keep_interpreter(struct pkgima_predict_shared *shared, const char *path, bool is_loader,
+			     enum pkgima_ima_decision decision)
 {
 	pthread_mutex_lock(&shared->lock);
 	if (shared->interpreter_count < INTERPRETERS_MAX) {
 		struct pkgima_predict_interpreter *interpreter = &shared->interpreters[shared->interpreter_count++];
 
 		snprintf(interpreter->path, sizeof(interpreter->path), "%s", path);
+		interpreter->is_loader = is_loader;
 		interpreter->decision = decision;
 	}
 	pthread_mutex_unlock(&shared->lock);
@@ -255,14 +269,14 @@ static void look_at_interpreter(struct pkgima_predict_file *file, const char *pa
 	char safe[300], reason[400];
 	struct stat st;
 
-	if (!find_interpreter(file->shared, path, &decision)) {
+	if (!find_interpreter(file->shared, path, is_loader, &decision)) {
 		struct pkgima_predict_file other = { .shared = file->shared, .appraiser = file->appraiser, .path = path, .stat = &st };
 
 		other.fd = fd = pkgima_beneath_open_followed(file->shared->predict->root_fd, path, &st);
 		other.place = fd < 0 ? NULL : pkgima_places_find(&file->shared->places, fd, &st);
 		if (other.place)
 			decision = try_interpreter(&other, is_loader);
-		keep_interpreter(file->shared, path, decision);
+		keep_interpreter(file->shared, path, is_loader, decision);
 	}
 	if (decision == PKGIMA_IMA_PASSES)
 		return;

@@ -21,13 +21,16 @@ struct pkgima_predict_shared {
 	/* Interpreters of scripts and loaders, and whether they can be executed. */
 	struct pkgima_predict_interpreter {
 		char path[PKGIMA_SCRIPT_LINE_MAX];
+		bool is_loader;        /* mapped, and not executed */
 		enum pkgima_ima_decision decision;
 	} *interpreters;
 	size_t interpreter_count;
 	size_t compressed_modules;
 };
 
-int pkgima_predict_shared_init(struct pkgima_predict_shared *shared, const struct pkgima_predict *predict);
+/* -E2BIG: rules tell more users and groups apart than can be asked for. */
+int pkgima_predict_shared_init(struct pkgima_predict_shared *shared, const struct pkgima_predict *predict,
+			       struct pkgima_error *error);
 void pkgima_predict_shared_free(struct pkgima_predict_shared *shared);
 
 /* A file is asked for in a few ways, by users that rules tell apart. */

@@ -21,6 +21,7 @@
 #include "escape.h"
 #include "rpm_files.h"
 #include "rpm_log.h"
+#include "rpmdb_manifest.h"
 
 /* Longest name of a package; a version, a release and an architecture have a part each. */
 #define NAME_MAX_BYTES 1024
@@ -156,6 +157,7 @@ int pkgima_rpmdb_open(int root_fd, struct pkgima_rpmdb **ret_rpmdb, struct pkgim
 	if (!rpmdb)
 		return pkgima_fail(error, -ENOMEM, "no memory for rpm's database");
 	rpmdb->root_fd = root_fd;
+	rpmdb->manifests_fd = pkgima_beneath_open_real_folder(root_fd, PKGIMA_RPMDB_MANIFESTS);
 	for (size_t i = 0; i < PKGIMA_RPMDB_MAX && r == 0; i++)
 		if (folders[i])
 			r = add_database(rpmdb, folders[i], error);
@@ -189,6 +191,7 @@ void pkgima_rpmdb_free(struct pkgima_rpmdb *rpmdb)
 	forget_packages(rpmdb);
 	free(rpmdb->packages);
 	free(rpmdb->files);
+	pkgima_close_cleanup(&rpmdb->manifests_fd);
 	for (size_t i = 0; i < rpmdb->database_count; i++) {
 		rpmtsFree(rpmdb->databases[i].ts);
 		pkgima_close_cleanup(&rpmdb->databases[i].folder_fd);
@@ -300,7 +303,9 @@ static int add_package(struct pkgima_rpmdb *rpmdb, size_t database, Header heade
 		return pkgima_fail(error, -EBADMSG, "the list of files in header %u is malformed", package->record);
 	r = add_files(rpmdb, files, &signable, error);
 	rpmfilesFree(files);
-	package->is_signed = !signable || headerIsEntry(header, RPMTAG_FILESIGNATURES);
+	if (r == 0)
+		r = pkgima_rpmdb_find_manifest(rpmdb, header, &package->has_manifest, error);
+	package->is_signed = !signable || package->has_manifest || headerIsEntry(header, RPMTAG_FILESIGNATURES);
 	return r;
 }
 
@@ -400,8 +405,8 @@ static rpmfiles read_files(struct pkgima_rpmdb *rpmdb, size_t index, rpmfiFlags 
 	return files;
 }
 
-int pkgima_rpmdb_read(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
-		      struct pkgima_error *error)
+int pkgima_rpmdb_read_header(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
+			     char identity[PKGIMA_RPMDB_IDENTITY], struct pkgima_error *error)
 {
 	struct pkgima_rpm_log log;
 	bool is_signed;
@@ -419,10 +424,22 @@ int pkgima_rpmdb_read(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_en
 		r = pkgima_rpm_entries(files, entries, NULL, error);
 	if (r == 0)
 		pkgima_entries_sort(entries);
+	if (r == 0 && identity)
+		r = pkgima_rpmdb_identify(header, identity, error);
 	rpmfilesFree(files);
 	headerFree(header);
 	pkgima_rpm_log_end();
 	return r;
+}
+
+int pkgima_rpmdb_read(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
+		      struct pkgima_error *error)
+{
+	const struct pkgima_rpmdb_package *package = &rpmdb->packages[index];
+	char identity[PKGIMA_RPMDB_IDENTITY];
+	int r = pkgima_rpmdb_read_header(rpmdb, index, entries, package->has_manifest ? identity : NULL, error);
+
+	return r < 0 || !package->has_manifest ? r : pkgima_rpmdb_use_manifest(rpmdb, identity, entries, error);
 }
 
 /* Does this package own it? @st is the file's, NULL: there is none. */

@@ -21,12 +21,22 @@
  */
 #define PKGIMA_RPMDB_MAX 3
 
+/*
+ * Signatures for packages that came without any are not put into rpm's database: they are manifests in a folder of our own,
+ * named after the SHA-256 of the package's header as it was built (its immutable region) and of the file signatures that it
+ * came with, IDENTITY.imasigs. So one can never be taken for another version's, nor stand before signatures that come when
+ * the same version is installed again. Where there is one it goes before the header's signatures.
+ */
+#define PKGIMA_RPMDB_MANIFESTS "/var/lib/pkgima/rpm"
+#define PKGIMA_RPMDB_IDENTITY 65
+
 /* An installed package. */
 struct pkgima_rpmdb_package {
 	size_t database;           /* index of the database that it is in */
 	unsigned int record;       /* number of its header there */
 	char *nevra, *name, *epoch, *version, *release, *architecture; /* owned; epoch and architecture may be "" */
-	bool is_signed;            /* has file signatures, or no file that could have one */
+	bool is_signed;            /* has file signatures or a manifest, or no file that could have one */
+	bool has_manifest;
 	size_t size;               /* of its header in bytes */
 	size_t group;              /* packages that have a path in common have the same */
 };
@@ -39,6 +49,7 @@ struct pkgima_rpmdb {
 		char *path;            /* of its folder, in the root; owned */
 	} databases[PKGIMA_RPMDB_MAX];
 	size_t database_count;
+	int manifests_fd;          /* folder PKGIMA_RPMDB_MANIFESTS, owned; -1: there is none */
 	/* What pkgima_rpmdb_packages() found; owned. */
 	bool is_read;
 	struct pkgima_rpmdb_package *packages;
@@ -62,6 +73,10 @@ int pkgima_rpmdb_packages(struct pkgima_rpmdb *rpmdb, struct pkgima_error *error
 /* The entries of the package with this index, sorted; see pkgima_rpm_entries(). */
 int pkgima_rpmdb_read(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
 		      struct pkgima_error *error);
+
+/* The same as the header has them, whatever a manifest says; and the header's identity. */
+int pkgima_rpmdb_read_header(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
+			     char identity[PKGIMA_RPMDB_IDENTITY], struct pkgima_error *error);
 
 /* NAME, NAME.ARCH, NAME-VERSION, NAME-VERSION-RELEASE, with .ARCH and with EPOCH: before VERSION: as in `rpm -q`. */
 bool pkgima_rpmdb_name_matches(const char *name, const struct pkgima_rpmdb_package *package);

@@ -91,12 +91,13 @@ static bool is_installed(void *database, const char *name)
 	return false;
 }
 
-/* A header has all files. */
+/* A header has all files. What is taken for unsigned has no manifest. */
 static int read_entries(void *database, const struct pkgima_installed *package, bool all, struct pkgima_entries *entries,
 			struct pkgima_error *error)
 {
 	(void)all;
-	return pkgima_rpmdb_read(database, package->index, entries, error);
+	return package->is_signed ? pkgima_rpmdb_read(database, package->index, entries, error) :
+				    pkgima_rpmdb_read_header(database, package->index, entries, NULL, error);
 }
 
 static const char *const conffile_suffixes[] = { ".rpmnew", NULL };

@@ -152,14 +152,16 @@ static int take_folder(struct state *state, int parent, const char *name, const 
 		       const struct stat *st)
 {
 	cleanup_close int fd = -1;
+	struct stat there;
 	int r;
 
 	if (st->st_dev == parent_device && !is_mounted(parent, name))
 		return push(state, path);
 	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	/* Again: opening may have mounted it. */
+	if (fd < 0 || fstat(fd, &there) < 0)
 		return 0;
-	r = enter(state, path, fd, st->st_dev);
+	r = enter(state, path, fd, there.st_dev);
 	return r > 0 ? push(state, path) : r;
 }
 
@@ -181,6 +183,17 @@ static int take_name(struct state *state, int folder_fd, dev_t device, const cha
 	return S_ISDIR(st.st_mode) ? take_folder(state, folder_fd, name, path, device, &st) : 0;
 }
 
+/* Was it found on a file system that is walked? Who replaces a folder by a link to elsewhere must not lead the walk there. */
+static bool is_entered(const struct state *state, int fd, struct stat *ret_stat)
+{
+	if (fstat(fd, ret_stat) < 0)
+		return false;
+	for (size_t i = 0; i < state->device_count; i++)
+		if (state->devices[i] == ret_stat->st_dev)
+			return true;
+	return false;
+}
+
 /* What goes away, or may not be read, while others use the machine is passed over. */
 static int read_folder(struct state *state, const char *path)
 {
@@ -194,14 +207,20 @@ static int read_folder(struct state *state, const char *path)
 			pass(state, path, strerror(-fd));
 		return 0;
 	}
+	if (!is_entered(state, fd, &st)) {
+		pass(state, path, "something else was put there");
+		close(fd);
+		return 0;
+	}
 	folder = fdopendir(fd);
 	if (!folder) {
 		close(fd);
 		return out_of_memory(state);
 	}
-	if (fstat(fd, &st) == 0)
-		while (r == 0 && (file = readdir(folder)))
-			r = take_name(state, fd, st.st_dev, path, file->d_name);
+	while (errno = 0, r == 0 && (file = readdir(folder)))
+		r = take_name(state, fd, st.st_dev, path, file->d_name);
+	if (r == 0 && errno)
+		pass(state, path, strerror(errno));
 	closedir(folder);
 	return r;
 }
@@ -223,9 +242,10 @@ static int begin(struct state *state, const char *path)
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	fd = pkgima_beneath_open_folder(state->walk->root_fd, path);
-	if (fd < 0)
-		return pkgima_fail(state->error, fd, "cannot open %s: %s", pkgima_printable_into(path, safe, sizeof(safe)),
-				   strerror(-fd));
+	r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+	if (r < 0)
+		return pkgima_fail(state->error, r, "cannot open %s: %s", pkgima_printable_into(path, safe, sizeof(safe)),
+				   strerror(-r));
 	/* Two of the paths may be on one file system. */
 	state->device_count = 0;
 	r = enter(state, path, fd, st.st_dev);

@@ -205,3 +205,11 @@ bool pkgima_package_is_current(const struct pkgima_package *source, const struct
 		return deb_is_current(source, target, certificate, hash ? *hash : PKGIMA_HASH_SHA256, threads);
 	return rpm_is_current(source, target, certificate, hash, threads);
 }
+
+bool pkgima_package_content_is_signed(const struct pkgima_package *package, const struct pkgima_certificate *certificate,
+				      unsigned int threads)
+{
+	cleanup_package_check struct pkgima_package_check check = { 0 };
+
+	return all_ok(package, certificate, true, threads, &check);
+}

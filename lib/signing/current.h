@@ -23,4 +23,8 @@ bool pkgima_package_is_current(const struct pkgima_package *source, const struct
 			       const struct pkgima_certificate *certificate, const enum pkgima_hash *hash,
 			       unsigned int threads);
 
+/* Do all signatures of a package verify with @certificate, and fit what it would install? It is unpacked for that. */
+bool pkgima_package_content_is_signed(const struct pkgima_package *package, const struct pkgima_certificate *certificate,
+				      unsigned int threads);
+
 #endif

@@ -32,7 +32,8 @@ bool pkgima_token_is_uri(const char *key);
 
 /*
  * Takes a "pkcs11:" URI apart. -EINVAL for one that is too long, has an attribute of these twice, a PIN and its source, a
- * broken escape, or a pin-source that is no file ("file:/PATH" or "/PATH"; no command is run). Messages do not repeat it.
+ * "pin-value=" that is none, a broken escape, or a pin-source that is no file ("file:/PATH" or "/PATH"; no command is run).
+ * Messages do not repeat it.
  */
 int pkgima_token_uri_parse(const char *uri, struct pkgima_token_uri *ret_uri, struct pkgima_error *error);
 void pkgima_token_uri_free(struct pkgima_token_uri *uri);

@@ -137,6 +137,15 @@ static int split(const char *at, struct pkgima_token_uri *uri, char *to, struct 
 	}
 }
 
+/*
+ * Engines take other separators than RFC 7512 has (libp11 each of ";?&" everywhere), and words of any case may be meant: what
+ * is left would be used, and shown in messages.
+ */
+static bool has_pin(const char *text)
+{
+	return text && strcasestr(text, "pin-value=");
+}
+
 int pkgima_token_uri_parse(const char *uri, struct pkgima_token_uri *ret_uri, struct pkgima_error *error)
 {
 	cleanup_token_uri struct pkgima_token_uri parsed = { 0 };
@@ -152,6 +161,9 @@ int pkgima_token_uri_parse(const char *uri, struct pkgima_token_uri *ret_uri, st
 	r = split(uri + strlen(SCHEME), &parsed, stpcpy(parsed.object, SCHEME), error);
 	if (r < 0)
 		return r;
+	if (has_pin(parsed.object) || has_pin(parsed.module) || has_pin(parsed.pin_source))
+		return pkgima_fail(error, -EINVAL, "the pkcs11: URI has pin-value in another attribute: \"?\" stands before the "
+				   "first of the query, \"&\" between them");
 	if (parsed.pin && parsed.pin_source)
 		return pkgima_fail(error, -EINVAL, "the pkcs11: URI has both pin-value and pin-source");
 	if (parsed.pin && strlen(parsed.pin) > PKGIMA_TOKEN_PIN_MAX)

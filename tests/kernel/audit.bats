@@ -121,6 +121,10 @@ dont_appraise fsmagic=0x1cd1'
 		appraise func=MMAP_CHECK appraise_type=imasig fsname=overlay
 		appraise func=BPRM_CHECK digest_type=verity appraise_type=sigv3 fsmagic=0x01021994
 	END
+	cat >"$1/measured" <<-'END'
+		measure func=FILE_CHECK digest_type=verity fsname=tmpfs
+		appraise func=BPRM_CHECK appraise_type=imasig fsname=tmpfs
+	END
 }
 
 # What runs in the machine, with test_name=NAME on the kernel's command line: with a policy's name it is predicted, loaded,
@@ -223,6 +227,10 @@ settle()
 
 @test "verity: signatures for fs-verity, and what a measure rule leaves to an appraise rule" {
 	agrees verity 50 'verity|sha1'
+}
+
+@test "measured: what is measured when it is opened, and appraised when it is executed" {
+	agrees measured 20 'tmpfs'
 }
 
 # From the first file on that is opened: nothing can be copied to tmpfs, which is exempt. And what is loaded replaces it.

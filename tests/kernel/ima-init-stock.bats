@@ -148,6 +148,53 @@ stock_boot()
 	stopped_with 'signed programs do not run: /ima/proof is the same file as /ima/latch'
 }
 
+# withheld WHAT [WORDS]: the boot, with something withheld from ima-init.
+withheld()
+{
+	[ -e "$root/withhold" ] || "${CC:-gcc}" -O2 -Wall -Wextra -Werror -static -o "$root/withhold" "$kernel_tests/withhold.c"
+	start 6.1 "$root" "quiet withhold=$*" --init /withhold
+}
+
+# go_on_with TEXT: said, and the machine enforces.
+go_on_with()
+{
+	ended "exit"
+	said "$1"
+	denies
+	[[ $output == *"state mode=enforce"* ]]
+}
+
+@test "6.1: what the kernel does not let ima-init do, row by row: the boot stops, or goes on and enforces" {
+	local release
+	release=$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")
+	mkdir -p "$root/lib/modules/$release/kernel/lib"
+	: >"$root/lib/modules/$release/kernel/lib/crc7.ko.xz"
+	withheld session
+	stopped_with 'no session keyring of its own: Disk quota exceeded'
+	withheld session ima_init=log
+	ended "exit"
+	[[ $output == *"unsigned ran"*"state mode=log"* ]]
+	withheld ring
+	stopped_with 'cannot make and restrict a keyring: _ca: Disk quota exceeded'
+	withheld kexec
+	stopped_with 'kexec_load cannot be turned off: Read-only file system'
+	withheld lockdown
+	stopped_with 'the kernel cannot be locked down: Read-only file system'
+	withheld evm
+	stopped_with 'EVM cannot be closed: Read-only file system'
+	withheld sig_enforce
+	go_on_with 'module signatures cannot be enforced: Read-only file system'
+	withheld detach
+	go_on_with 'cannot detach the file system that ima-init came from: /run/ima-init: Device or resource busy'
+	said "the policy's signature cannot be set"
+	withheld fault
+	ended stopped
+	said 'fault in ima-init itself'
+	withheld fault ima_init=log
+	ended stopped
+	said 'fault in ima-init itself'
+}
+
 # evm_keys: a CA for EVM and a certificate by it, made with openssl, in $dir/keys.
 evm_keys()
 {

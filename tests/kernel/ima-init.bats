@@ -237,7 +237,7 @@ kernel_refuses()
 	ended "exit"
 	denies
 	said 'ima_init=of: unknown value'
-	said 'ima_init.kexec=no: unknown value'
+	said 'word on the kernel command line ignored: ima_init.kexec=no: unknown value'
 	said 'ima_init.colour=blue: unknown setting'
 	# ima_appraise= of the kernel's own: then hooks must not take the machine for one that enforces.
 	start uml "$root" "quiet ima_appraise=log"

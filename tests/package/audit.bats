@@ -381,7 +381,7 @@ exec_policy()
 	gcc -shared -fno-pic -mcmodel=large -Wl,-z,notext -nostdlib -o "$root/text.so" "$BATS_TEST_TMPDIR/l.c" 2>/dev/null
 	readelf -d "$root/text.so" | grep -q TEXTREL
 	sign --xattr "$root/text.so"
-	run -0 audit --policy "$BATS_TEST_TMPDIR/exec" /text.so
+	run -1 audit --policy "$BATS_TEST_TMPDIR/exec" /text.so
 	echo "$output"
 	[[ $output == *"relocates-text: rest: /text.so: "*"mprotect(2)"* ]]
 }
@@ -424,4 +424,42 @@ exec_policy()
 	setfattr -n security.evm -v 0x0502 "$root/usr/bin/elf" || skip "security.evm cannot be set here"
 	run -1 audit --policy "$BATS_TEST_TMPDIR/exec" /usr/bin/elf
 	[[ $output == *"undecided: rest: /usr/bin/elf: execute, map: "*"EVM"* ]]
+}
+
+@test "--policy: what is not asked of all users, under all labels and in any order is not said to pass" {
+	local number
+	mkdir -p "$root"/{usr/bin,lib64}
+	cp /bin/true "$root/usr/bin/unsigned"
+	cp /bin/true "$root/usr/bin/signed"
+	"$PKGIMA" sign --xattr --key "$keys/ima.key" --cert "$keys/ima.pem" "$root/usr/bin/signed"
+	cd "$BATS_TEST_TMPDIR"
+	printf 'dont_appraise obj_type=label%s\n' {1..20} >labels
+	echo 'appraise func=BPRM_CHECK appraise_type=imasig' >>labels
+	run -1 audit --certs "$keys/ima.der" --policy ./labels
+	echo "$output"
+	[[ $output == *"undecided: rest: /usr/bin/unsigned: execute: line 21: it depends on a label"* ]]
+	[[ $output == *"0 denied, 1 undecided"* ]]
+	for number in {1..40}; do
+		echo "dont_appraise func=BPRM_CHECK uid=${number}0"
+	done >users
+	echo 'appraise func=BPRM_CHECK uid=395 appraise_type=imasig' >>users
+	run -3 audit --certs "$keys/ima.der" --policy ./users
+	[[ $output == *"more users and groups than can be asked for"* ]]
+	# What is opened to be executed is measured first.
+	printf 'measure func=FILE_CHECK digest_type=verity\nappraise func=BPRM_CHECK appraise_type=imasig\n' >verity
+	run -1 audit --certs "$keys/ima.der" --policy ./verity /usr/bin/signed
+	echo "$output"
+	[[ $output == *"undecided: rest: /usr/bin/signed: execute: line 2: "*"fs-verity, which it remembers"* ]]
+	# A loader is mapped; the same file as an interpreter is executed.
+	cp "$root/usr/bin/unsigned" "$root/lib64/ld-linux-x86-64.so.2"
+	printf '#!/lib64/ld-linux-x86-64.so.2\n' >"$root/usr/bin/ascript"
+	printf '#!/lib64/ld-linux-x86-64.so.2\n' >"$root/usr/bin/zscript"
+	chmod 755 "$root"/usr/bin/?script
+	"$PKGIMA" sign --xattr --key "$keys/ima.key" --cert "$keys/ima.pem" "$root"/usr/bin/?script
+	sed 1d verity >programs
+	run -1 audit --certs "$keys/ima.der" --policy ./programs
+	echo "$output"
+	[[ $output == *"/usr/bin/ascript: execute: its interpreter /lib64/ld-linux-x86-64.so.2 would be denied"* ]]
+	[[ $output == *"/usr/bin/zscript: execute: its interpreter /lib64/ld-linux-x86-64.so.2 would be denied"* ]]
+	[[ $output != *"its loader"* ]]
 }

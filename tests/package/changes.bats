@@ -262,3 +262,73 @@ signed_by_us()
 	untouched sign --in-place "$changes"
 	[[ $output == *"tiny_1.0_all.deb: it is not the file that is listed"* ]]
 }
+
+# splice SIGNED OTHER OUTPUT: the control member of one, the data member of another.
+splice()
+{
+	# shellcheck disable=SC2016 # perl's
+	perl -e '
+		use strict;
+		sub members {
+			open(my $file, "<:raw", $_[0]) or die;
+			local $/;
+			my ($bytes, $at, @list) = (<$file>, 8);
+			while ($at < length($bytes)) {
+				my $size = 60 + substr($bytes, $at + 48, 10) + substr($bytes, $at + 48, 10) % 2;
+				push @list, substr($bytes, $at, $size);
+				$at += $size;
+			}
+			return @list;
+		}
+		my @signed = members($ARGV[0]);
+		my @other = members($ARGV[1]);
+		open(my $to, ">:raw", $ARGV[2]) or die;
+		print $to "!<arch>\n", @signed[0, 1], $other[2];' "$@"
+}
+
+@test "only what was listed, and signed, is listed anew: a .buildinfo or content that is another is refused" {
+	local name=tiny_1.0_all.deb root=upload/tiny/debian/tiny
+	cp -a upload completed
+	sign --in-place "${changes/upload/completed}"
+	# All of an earlier run but the .changes; and a line more.
+	cp completed/*.deb "completed/${buildinfo##*/}" upload
+	echo 'Environment: "EVIL=yes"' >>"$buildinfo"
+	untouched sign --in-place "$changes"
+	[[ $output == *".buildinfo: it is not the file that is listed"* ]]
+	rm -r upload completed
+	cp -a "$upload" upload
+	# It lists no package: nothing in it has to be corrected.
+	printf 'Format: 1.0\n' >"$buildinfo"
+	untouched sign --in-place "$changes"
+	[[ $output == *".buildinfo: it is not the file that is listed"* ]]
+	cp "$upload/${buildinfo##*/}" "$buildinfo"
+	# A package whose end stays the same when its content is another.
+	export SOURCE_DATE_EPOCH=1700000000
+	{
+		echo good
+		head -c 65536 /dev/zero
+	} >"$root/usr/share/tiny/file"
+	(cd "$root" && md5sum usr/share/tiny/file >DEBIAN/md5sums)
+	dpkg-deb -Znone --root-owner-group -b "$root" "upload/$name"
+	(cd upload/tiny && dpkg-genchanges 2>/dev/null) >new
+	mv new "$changes"
+	sed -i s/good/evil/ "$root/usr/share/tiny/file"
+	touch -d @1700000000 "$root/usr/share/tiny/file"
+	dpkg-deb -Znone --root-owner-group -b "$root" evil.deb
+	sign --out out "$changes"
+	splice "out/$name" evil.deb spliced.deb
+	run -1 signed_by_us spliced.deb
+	run -0 sign --in-place spliced.deb
+	[ "$output" = 'spliced.deb: signed already' ]
+	cp spliced.deb "out/$name"
+	run -0 sign --out out "$changes"
+	[ "$output" = "$changes: signed, 1 files" ]
+	signed_by_us out/*.deb
+	[ "$(consistent out)" -eq 16 ]
+	cp spliced.deb "upload/$name"
+	untouched sign --in-place "$changes"
+	[[ $output == *"$name: it is not the file that is listed"* ]]
+	cp "out/$name" upload
+	sign --in-place "$changes"
+	[ "$(consistent upload)" -eq 16 ]
+}

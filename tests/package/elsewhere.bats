@@ -98,6 +98,12 @@ refused()
 	"$PKGIMA" attach --signatures theirs --cert "$keys/ec/ima.pem" --out out "$packages"
 	"$PKGIMA" verify --certs "$keys/ec/ima.der" --payload out/*.deb out/sub/*.rpm
 	run ! env KEY="$keys/ima.key" "$TOP/examples/sign-digests" "$keys/ima.pem" <theirs
+	# All or nothing.
+	run ! env KEY="$keys/ima.key" "$TOP/examples/sign-digests" "$keys/none.pem" <digests
+	[[ $output != *pkgima-signatures* ]]
+	head -c -1 digests >cut
+	run ! env KEY="$keys/ima.key" "$TOP/examples/sign-digests" "$keys/ima.pem" <cut
+	[[ $output != *pkgima-signatures* ]]
 }
 
 @test "sha512: extract and attach are told, an .rpm has its own" {

@@ -10,6 +10,11 @@ support=$TOP/tests/support
 PATH=$PATH:/usr/sbin:/sbin
 export TOP PKGIMA LC_ALL=C.UTF-8
 
+# For base-root: what a machine has that builds packages, and what tests of that need.
+# shellcheck disable=SC2034 # for those who load this
+building=(rpm debconf mount debhelper build-essential fakeroot apt-utils ima-evm-utils openssl softhsm2
+	libengine-pkcs11-openssl)
+
 # make_keys DIR: a site CA, an IMA certificate by it, and one by a CA of which nobody knows.
 make_keys()
 {

@@ -88,6 +88,42 @@ alone()
 	evm_accepts "$keys/ima.der" "$PWD/file"
 }
 
+@test "sign --root: the token is gone in the middle, what there is is whole, and in the end the manifests are those of a file's key" {
+	local root=$PWD/root info=$PWD/root/var/lib/dpkg/info i k pid there result=0
+	mkdir -p "$info" "$root/var/lib/dpkg/updates" p/usr/share
+	: >"$root/var/lib/dpkg/status"
+	for i in $(seq 130); do
+		rm -rf p/usr/share/* p/DEBIAN
+		for k in $(seq 20); do echo "$i $k" >"p/usr/share/p$i-$k"; done
+		make_deb "$PWD/p" "p$i"
+	done
+	dpkg --force-unsafe-io --root="$root" -i p*.deb >/dev/null
+	p11-kit server --provider "$module" -n "$PWD/socket" pkcs11:token=site >served 2>/dev/null
+	# shellcheck disable=SC1091 # made here
+	. ./served
+	export PKGIMA_PIN=1234 P11_KIT_SERVER_ADDRESS
+	timeout 120 "$PKGIMA" sign --key "$uri?module-path=$libraries/p11-kit-client.so" --cert "$keys/ima.pem" --root "$root" \
+		>log 2>errors 3>&- &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null && ! compgen -G "$info/*.imasigs" >/dev/null; do :; done
+	# shellcheck disable=SC2046 # a list of numbers
+	kill -KILL $(pgrep -P "$P11_KIT_SERVER_PID") "$P11_KIT_SERVER_PID"
+	wait "$pid" || result=$?
+	cat errors
+	[ "$result" -eq 3 ]
+	[ "$(grep -c 'the key did not sign' errors)" -eq 1 ]
+	there=$(find "$info" -name '*.imasigs' | wc -l)
+	[ "$there" -gt 0 ]
+	[ "$there" -lt 130 ]
+	[ "$(cat "$info"/*.imasigs | grep -c '^sha256 ')" -eq $((20 * there)) ]
+	run -0 signed_by "$uri?$in_module" --root "$root"
+	[[ $output == *$'\n'"$((130 - there)) packages signed, "*" $there were signed already, "* ]]
+	mkdir token
+	mv "$info"/*.imasigs token
+	signed_by "$keys/ima.key" --root "$root"
+	for k in token/*; do cmp "$k" "$info/${k#token/}"; done
+}
+
 @test "keygen with the CA's key in a token: openssl verifies" {
 	export PKGIMA_PIN=1234
 	"$PKGIMA" keygen --type ima --name New --ca-cert "$keys/ca.pem" --ca-key "pkcs11:token=site;object=ca?$in_module" \
@@ -112,6 +148,10 @@ alone()
 	run -0 alone "$PKGIMA" sign --key "$uri?$in_module&pin-value=1234" --cert "$keys/ima.pem" --out 6 "$hello"
 	[[ $output == *"warning: the PIN is on the command line"* ]]
 	[[ $output != *1234* ]]
+	# What libp11 would take for one is refused, and not shown.
+	run -3 alone "$PKGIMA" sign --key "$uri&pin-value=1234?$in_module" --cert "$keys/ima.pem" --out none "$hello"
+	[[ $output == *"has pin-value in another attribute"* && $output != *1234* ]]
+	[ ! -e none ]
 	export KEY="$uri?$in_module" CERT=$keys/ima.pem
 	# shellcheck disable=SC2016 # the inner shell's
 	(sleep 1; echo 1234; sleep 1) | timeout 60 script -qec '"$PKGIMA" sign --key "$KEY" --cert "$CERT" --out 7 "$hello"' log

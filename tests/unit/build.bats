@@ -65,7 +65,8 @@ expected_files() # PREFIX
 			/share/bash-completion/completions/pkgima "$plugins/pkgima.so" \
 			/lib/rpm/macros.d/macros.transaction_pkgima
 		for page in man/*.[1-8]; do
-			[ "$page" = man/ima-init.8 ] || # of install-init
+			# Of install-init, and of install-dh.
+			[ "$page" = man/ima-init.8 ] || [ "$page" = man/dh_imasign.1 ] ||
 				echo "/share/man/man${page##*.}/${page##*/}"
 		done
 	} | sort
@@ -97,6 +98,18 @@ expected_files() # PREFIX
 		gcc_make uninstall DESTDIR= prefix="$to"
 		[ -z "$(files_of "$to")" ]
 	done
+}
+
+@test "install-dh and uninstall-dh: where debhelper looks" {
+	require perl
+	to=$BATS_TEST_TMPDIR/to
+	clean_make O="$BATS_TEST_TMPDIR/none" install-dh DESTDIR="$to"
+	diff <(printf '%s\n' /usr/bin/dh_imasign /usr/share/man/man1/dh_imasign.1 \
+		/usr/share/perl5/Debian/Debhelper/Sequence/ima.pm) <(files_of "$to")
+	perl -wc "$to/usr/bin/dh_imasign"
+	[ "$(sed -n "s/^our .VERSION = '\(.*\)';/\1/p" dh-ima/dh_imasign)" = "$(sed -n 's/^VERSION := //p' Makefile)" ]
+	clean_make O="$BATS_TEST_TMPDIR/none" uninstall-dh DESTDIR="$to"
+	[ -z "$(files_of "$to")" ]
 }
 
 @test "programs are hardened" {

@@ -73,6 +73,10 @@ replay() { # NAME
 	replay changes
 }
 
+@test "dpkg_sums" {
+	replay dpkg_sums
+}
+
 @test "audit records, and mounts" {
 	replay audit_record
 }

@@ -40,6 +40,13 @@ clean_make()
 	grep -q 'fault in ima-init itself: signal' "$TOP/pkg-ima-init/report.c"
 }
 
+@test "every failure is provoked by a kernel test" {
+	while IFS= read -r text; do
+		echo "$text"
+		grep -qF -- "$text" "$TOP"/tests/kernel/ima-init*.bats
+	done < <(sed -n 's/^\trow(.*, "\(.*\)").*/\1/p' "$TOP/pkg-ima-init/failures.h")
+}
+
 @test "static, below 1 MiB, without libcrypto; what does nothing has less than a page or three" {
 	require readelf nm
 	[ "$(stat -c %s "$init")" -lt $((1 << 20)) ]

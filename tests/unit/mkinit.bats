@@ -301,6 +301,19 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	[ -z "$(ls -A out)" ]
 }
 
+@test "what is said of the key: others can read it, its PIN is on the command line" {
+	chmod 644 "$key"
+	run -0 mkinit
+	[[ "$output" == *"warning: others than its owner can read the key file"* ]]
+	chmod 600 "$key"
+	rm -r out
+	run -3 setsid -w "$PKGIMA" mkinit --root root --ca-cert "$ca" --cert "$cert" --policy "$policy" --out out \
+		--key 'pkcs11:token=none;object=none?module-path=/none&pin-value=7654321'
+	echo "$output"
+	[[ "$output" == *"warning: the PIN is on the command line"*"cannot use the key pkcs11:token=none;object=none"* ]]
+	[[ "$output" != *7654321* ]]
+}
+
 @test "names in a package's list lead nowhere else" {
 	mkdir root/aside
 	# A link that the list has, and a file below it.

@@ -46,6 +46,11 @@ static void test_what_it_is_given(void **state)
 	assert_int_equal(run("[ \"$PKGIMA_TEST $PKGIMA_MORE $PKGIMA_TESTS\" = 'new=value x kept' ]", environment, &error), 0);
 	assert_int_equal(run("[ \"$PKGIMA_TEST\" = old ] && [ -z \"$PKGIMA_MORE\" ]", NULL, &error), 0);
 	assert_int_equal(run("! read -r line", NULL, &error), 0);
+	/* Of a token, for pkgima alone. */
+	assert_int_equal(setenv("PKGIMA_PIN", "1234", 1), 0);
+	assert_int_equal(setenv("PKGIMA_PINS", "kept", 1), 0);
+	assert_int_equal(run("[ -z \"${PKGIMA_PIN+x}\" ] && [ \"$PKGIMA_PINS\" = kept ]", NULL, &error), 0);
+	assert_int_equal(unsetenv("PKGIMA_PIN"), 0);
 	/* Where its errors are kept is open there as just that. */
 	assert_int_equal(run("[ \"$(ls -l /proc/$$/fd | grep -c memfd)\" -eq 1 ]", NULL, &error), 0);
 }

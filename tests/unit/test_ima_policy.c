@@ -240,15 +240,42 @@ static void test_what_is_not_known_leaves_several_answers(void **state)
 	     "appraise fsuuid=6f0c2a4e-0b1d-4c3e-9a55-70b1d2c3e4f5 appraise_type=imasig\n"
 	     "appraise fsname=ext4\n"
 	     "measure obj_type=y digest_type=verity\n", &policy);
-	assert_int_equal(pkgima_ima_policy_ask(&policy, &access, demands, &sure), 4);
+	/* That no rule matches is the same as the first. */
+	assert_int_equal(pkgima_ima_policy_ask(&policy, &access, demands, &sure), 3);
 	assert_false(sure);
 	assert_false(demands[0].appraised);
 	assert_true(demands[1].appraised && demands[1].flags & PKGIMA_IMA_SIGNATURE);
 	assert_true(demands[2].appraised);
-	assert_null(demands[3].rule);
 	place.uuid_state = PKGIMA_IMA_UUID_NONE;
 	place.fsname = "ext4";
 	assert_int_equal(pkgima_ima_policy_ask(&policy, &access, demands, &sure), 2);
+}
+
+/* Rules about labels, as many as there may be, hide none that comes behind them. */
+static void test_many_rules_that_may_match(void **state)
+{
+	cleanup_ima_policy struct pkgima_ima_policy same = { 0 }, different = { 0 };
+	struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX];
+	const struct pkgima_ima_place place = { .fsmagic = 0xef53 };
+	const struct pkgima_ima_access access = { .place = &place, .hook = PKGIMA_IMA_HOOK_BPRM_CHECK, .mask = PKGIMA_IMA_EXEC };
+	char text[2048] = "";
+	bool sure;
+
+	(void)state;
+	for (size_t i = 0; i < 20; i++)
+		sprintf(text + strlen(text), "dont_appraise obj_type=t%zu\n", i);
+	strcat(text, "appraise appraise_type=imasig\n");
+	take(text, &same);
+	assert_int_equal(pkgima_ima_policy_ask(&same, &access, demands, &sure), 2);
+	assert_true(sure);
+	assert_true(demands[1].appraised && demands[1].flags & PKGIMA_IMA_SIGNATURE);
+	*text = '\0';
+	for (size_t i = 0; i < 10; i++)
+		sprintf(text + strlen(text), "appraise obj_type=t appraise_algos=%s\n", pkgima_ima_hash_name((const unsigned int[]){
+			0, 1, 2, 3, 4, 5, 6, 7, 11, 12 }[i]));
+	take(text, &different);
+	assert_int_equal(pkgima_ima_policy_ask(&different, &access, demands, &sure), PKGIMA_IMA_DEMANDS_MAX);
+	assert_false(sure);
 }
 
 static void test_subjects_stand_on_either_side_of_each_number(void **state)
@@ -478,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_rule_that_matches_decides),
 		cmocka_unit_test(test_what_measure_rules_ask_counts_for_appraisal_too),
 		cmocka_unit_test(test_what_is_not_known_leaves_several_answers),
+		cmocka_unit_test(test_many_rules_that_may_match),
 		cmocka_unit_test(test_subjects_stand_on_either_side_of_each_number),
 		cmocka_unit_test(test_lint_finds_nothing_in_a_whole_policy),
 		cmocka_unit_test(test_lint_holes),

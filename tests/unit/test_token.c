@@ -41,7 +41,8 @@ static void test_uris(void **state)
 	/* Older ones have it among the attributes of the path. */
 	expect_uri("pkcs11:pin-value=1234;token=a;;object=b", "pkcs11:token=a;object=b", NULL, NULL, "1234");
 	expect_uri("pkcs11:?pin-value=1", "pkcs11:", NULL, NULL, "1");
-	expect_uri("pkcs11:token=pin-value=1", "pkcs11:token=pin-value=1", NULL, NULL, NULL);
+	expect_uri("pkcs11:token=pin-value%3d1", "pkcs11:token=pin-value%3d1", NULL, NULL, NULL);
+	expect_uri("pkcs11:object=a&b?pin-value=1;2?3", "pkcs11:object=a&b", NULL, NULL, "1;2?3");
 	expect_uri("pkcs11:token=%zz", "pkcs11:token=%zz", NULL, NULL, NULL);
 	assert_true(pkgima_token_is_uri("pkcs11:x"));
 	assert_false(pkgima_token_is_uri("/pkcs11:x"));
@@ -75,6 +76,14 @@ static void test_uris_that_are_refused(void **state)
 	refuse_uri("pkcs11:a=b?pin-value=SECRET%g0", "broken or empty pin-value");
 	refuse_uri("pkcs11:a=b?pin-value=SECRET%00", "broken or empty pin-value");
 	refuse_uri("pkcs11:a=b?pin-value=", "broken or empty pin-value");
+	/* libp11 takes all of these for a PIN, or somebody may mean one. */
+	refuse_uri("pkcs11:a=b&pin-value=SECRET", "in another attribute");
+	refuse_uri("pkcs11:a=b?module-name=x;pin-value=SECRET", "in another attribute");
+	refuse_uri("pkcs11:a=b?module-name=x?pin-value=SECRET", "in another attribute");
+	refuse_uri("pkcs11:a=b?module-path=/x;pin-value=SECRET", "in another attribute");
+	refuse_uri("pkcs11:a=b?pin-source=/x;pin-value=SECRET", "in another attribute");
+	refuse_uri("pkcs11:a=b?PIN-Value=SECRET", "in another attribute");
+	refuse_uri("pkcs11:token=pin-value=SECRET", "in another attribute");
 	refuse_uri("pkcs11:a=b?pin-source=|cat%20SECRET", "has to be a file");
 	refuse_uri("pkcs11:a=b?pin-source=relative", "has to be a file");
 	refuse_uri("pkcs11:a=b?pin-source=file:relative", "has to be a file");

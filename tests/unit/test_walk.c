@@ -158,6 +158,35 @@ static void test_mounted_file_systems(void **state)
 	assert_found("/proc", "");
 }
 
+/* While one of two folders is read, the other, which was found, is replaced by a link to another file system. */
+static int swap(void *context, const char *path, const struct stat *st, struct pkgima_error *error)
+{
+	const char *other = !strcmp(path, "/usr/lib/l") ? "/usr/bin" : "/usr/lib";
+
+	if (tree.count == 0) {
+		assert_int_equal(rename(in_root(other), in_root("/moved")), 0);
+		assert_int_equal(symlink("/mnt", in_root(other)), 0);
+	}
+	return take(context, path, st, error);
+}
+
+static void test_a_folder_that_becomes_a_link(void **state)
+{
+	const struct pkgima_walk job = { .root_fd = tree.root, .file = swap, .passed = count_passed };
+	static const char *const path = "/usr";
+
+	(void)state;
+	if (!own_mounts || mount("none", in_root("/mnt"), "tmpfs", 0, NULL) < 0)
+		support_missing("mounts");
+	support_write_text(in_root("/mnt/d"), "d", 0644);
+	support_write_text(in_root("/usr/lib/l"), "l", 0644);
+	assert_int_equal(unlink(in_root("/usr/bin/b")), 0);
+	tree.count = tree.passed = 0;
+	assert_int_equal(pkgima_walk_run(&job, &path, 1, NULL), 0);
+	assert_int_equal(tree.count, 1);
+	assert_int_equal(tree.passed, 1);
+}
+
 static void test_a_set_of_files(void **state)
 {
 	cleanup_file_set struct pkgima_file_set set = { 0 };
@@ -192,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_not_there_is_an_error, make_tree, remove_tree),
 		cmocka_unit_test_setup_teardown(test_the_callback_ends_it, make_tree, remove_tree),
 		cmocka_unit_test_setup_teardown(test_mounted_file_systems, make_tree, remove_tree),
+		cmocka_unit_test_setup_teardown(test_a_folder_that_becomes_a_link, make_tree, remove_tree),
 		cmocka_unit_test(test_a_set_of_files),
 	};
 
