@@ -335,10 +335,18 @@ enforce_at_once()
 	on_image "$1" bash -euc 'with_grub on_machine <<<"pkgima enforce on"'
 }
 
-# What this test itself has on the machine, signed by the site's key.
+# What this test itself has on the machine, in no package, signed by the site's key.
 sign_here()
 {
-	"$PKGIMA" sign --xattr --key "$home/key-1/ima.key" --cert "$home/key-1/ima.pem" "$@"
+	local key=${site_key:-key-1}
+	"$PKGIMA" sign --xattr --key "$home/$key/ima.key" --cert "$home/$key/ima.pem" "$@"
+}
+
+# sign_anew IMAGE: by the second one.
+sign_anew()
+{
+	export -f sign_here
+	on_image "$1" bash -euc 'site_key=key-2 sign_here "$stock/test/init"'
 }
 
 # start KERNEL IMAGE SCRIPT [SECONDS]: boots IMAGE to multi-user.target with its own initramfs. IMAGE is then as the machine

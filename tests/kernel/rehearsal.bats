@@ -83,6 +83,7 @@ setup()
 }
 
 @test "6.12: booted again, with the new key only" {
+	sign_anew "$image"
 	{
 		segment_script
 		checks
