@@ -288,11 +288,13 @@ dist:
 clean:
 	rm -rf $(O)
 
-# Tests. Each tier is a list of files; prove runs them and counts.
+# Tests. Each tier is a list of files; prove runs them, CHECK_JOBS at a time, and counts. What takes minutes comes first.
 UNIT_BATS := $(wildcard tests/unit/*.bats)
 PACKAGE_BATS := $(wildcard tests/package/*.bats)
-KERNEL_BATS := $(wildcard tests/kernel/*.bats)
-PROVE := prove --timer --failures --comments --exec tests/run-one
+LONG_KERNEL_BATS := $(patsubst %,tests/kernel/%.bats,rehearsal upgrade ima-init-boot ima-init)
+KERNEL_BATS := $(LONG_KERNEL_BATS) $(filter-out $(LONG_KERNEL_BATS),$(wildcard tests/kernel/*.bats))
+CHECK_JOBS ?= $(shell nproc)
+PROVE = prove --jobs $(CHECK_JOBS) --timer --failures --comments --exec tests/run-one
 TEST_ENV = PKGIMA=$(abspath $(O))/pkgima PKGIMA_BUILD=$(abspath $(O)) TOP=$(CURDIR)
 
 .PHONY: check-dependencies
@@ -370,5 +372,5 @@ help:
 	@echo '         check          all tests: check-unit check-package check-kernel'
 	@echo '         check-programs the C tests alone, for builds of packages'
 	@echo '         sanitize analyze fuzz bench diagrams'
-	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60 INIT_RECOVERY=yes'
+	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60 CHECK_JOBS=2 INIT_RECOVERY=yes'
 	@echo '           rpmplugindir rpmmacrosdir zshcompletionsdir RPM_PLUGIN_ABI=nofd|fd|header'
