@@ -164,6 +164,7 @@ rules()
 		printf './lib/systemd/system/%s\n' ima-init-keys.path ima-init-keys.service
 		printf './usr/lib/dracut/modules.d/95ima-init/%s\n' cleanup.sh module-setup.sh switch-root.conf
 		for policy in "$policies"/*; do echo "./usr/share/ima-init/policies/${policy##*/}"; done
+		printf './usr/share/ima-init/boot/%s\n' grub kernel-install
 		printf './usr/share/ima-init/initramfs/%s\n' carry collect
 		printf './usr/share/initramfs-tools/%s\n' hooks/ima-init scripts/init-bottom/ima-init
 		echo ./usr/share/man/man8/ima-init.8
