@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "sign.h"
 
+#include <stdio.h>
+
 static const int ending[] = { SIGHUP, SIGINT, SIGTERM };
 
 void sign_hold_signals(struct sign_settings *settings)
@@ -31,6 +33,9 @@ void sign_release_signals(struct sign_settings *settings)
 		if (sigismember(&pending, ending[i]) == 1 && sigismember(&settings->signals, ending[i]) == 0 &&
 		    !is_ignored(ending[i]))
 			settings->stop = true;
-	if (!settings->stop)
-		sigprocmask(SIG_SETMASK, &settings->signals, NULL);
+	if (settings->stop)
+		return;
+	/* From here on one that comes ends the program at once, and what is still in the buffer is never said. */
+	fflush(stdout);
+	sigprocmask(SIG_SETMASK, &settings->signals, NULL);
 }
