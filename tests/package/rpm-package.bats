@@ -196,7 +196,7 @@ make_tree()
 	[ "$(grep -c '51 signatures verified' "$system/rpm.log")" -gt 3 ]
 	run ! grep -E 'FAILED|error' "$system/rpm.log"
 	in_root "$system" dpkg -P rpm-plugin-pkgima
-	[ -z "$(find "$system/usr" -name '*pkgima*' -path '*rpm*')" ]
+	[ -z "$(find "$system/usr" -name '*pkgima*' -path '*rpm*' ! -name macros.pkgima)" ]
 	in_root "$system" dpkg -i "/$deb"
 }
 
