@@ -421,6 +421,10 @@ checks()
 		wait
 		check login cat /run/typescript
 		check nginx bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; echo GET / >&3; cat <&3'
+		# What the kernel has said is in the journal, too; here it is read there alone.
+		mount --bind /dev/null /dev/kmsg
+		check log pkgima audit --log
+		umount /dev/kmsg
 		sync
 	END
 }
@@ -436,6 +440,8 @@ enforces()
 	grep -qx 'CHECK su: somebody ' "$out"
 	grep -Eq '^CHECK login: .* session [0-9a-z]+ of somebody on /dev/pts/[0-9]+ .*Permission denied somebody ' "$out"
 	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
+	grep -Eq '^CHECK log: .*/opt/planted/unsigned: unsigned: denied ' "$out"
+	grep -Eq '^CHECK log: .*/opt/planted/tampered: digest-mismatch: denied ' "$out"
 	denials "$audit"
 	run ! grep -vE 'name="/(opt/planted/(unsigned|tampered)|root/unsigned)"' < <(denials "$audit")
 	grep -qE 'cause=IMA-signature-required .*name="/opt/planted/unsigned".* res=0' "$audit"
