@@ -41,6 +41,7 @@ static int sign(struct sign_settings *settings, const struct arguments *argument
 		cli_message(command, "%s", error.text);
 		settings->status = CLI_FAILED;
 	} else {
+		pkgima_signer_set_limit(settings->signer, sign_is_over, settings);
 		sign_all(settings, arguments, paths);
 	}
 	pkgima_signer_free(settings->signer);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../lib/signing/signer.h"
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
@@ -35,13 +37,19 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		char name[32];
+		int status;
 
 		if (strcmp(argv[1], commands[i]->name) != 0)
 			continue;
 		/* getopt_long() begins its messages with it. */
 		snprintf(name, sizeof(name), "pkgima %s", commands[i]->name);
 		argv[1] = name;
-		return commands[i]->run(commands[i], argc - 1, argv + 1);
+		status = commands[i]->run(commands[i], argc - 1, argv + 1);
+		if (pkgima_signer_hangs()) {
+			fflush(NULL);
+			_exit(status);
+		}
+		return status;
 	}
 	fprintf(stderr, "pkgima: there is no command '%s'\nTry 'pkgima --help'.\n", argv[1]);
 	return CLI_USAGE;

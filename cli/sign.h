@@ -3,6 +3,7 @@
 #define PKGIMA_CLI_SIGN_H
 
 #include <signal.h>
+#include <time.h>
 
 #include "../lib/package.h"
 #include "cli.h"
@@ -34,6 +35,7 @@ struct sign_settings {
 	size_t failed;
 	bool stop;                /* the key is gone, or a signal wants it */
 	sigset_t signals;         /* mask before a package was begun */
+	time_t wanted;            /* when such a signal was first seen waiting, by the monotonic clock; 0: not yet */
 };
 
 /* NULL, or the hash that was asked for. */
@@ -56,6 +58,8 @@ int sign_changes(struct sign_settings *settings, const char *path, const char *t
  */
 void sign_hold_signals(struct sign_settings *settings);
 void sign_release_signals(struct sign_settings *settings);
+/* A limit of pkgima_signer_set_limit(); @context: the settings. Has such a signal waited for some seconds? */
+bool sign_is_over(void *context);
 
 /* Sets security.ima of files; with settings->recursive of all below folders. @paths ends with NULL. */
 void sign_xattrs(struct sign_settings *settings, char **paths);

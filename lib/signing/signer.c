@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/provider.h>
@@ -20,6 +22,11 @@
 #include "../signature.h"
 
 #define THREADS_MAX 64
+
+/* Once the key has failed: seconds in which a thread that is still signing may come back. */
+#define PATIENCE 10
+
+static atomic_bool hangs;
 
 struct job {
 	struct {
@@ -45,8 +52,12 @@ struct pkgima_signer {
 	unsigned int busy;           /* threads that sign at this moment */
 	unsigned int idle;           /* threads that wait for work */
 	bool stop, broken;
+	bool abandoned;              /* a thread hangs in a token's library: nothing that it may use is released */
 	int result;
 	struct pkgima_error error;
+
+	bool (*is_over)(void *context);
+	void *context;
 
 	unsigned int started;
 	pthread_t threads[THREADS_MAX];
@@ -242,6 +253,7 @@ static int start(EVP_PKEY *key, const struct pkgima_digests *given, const struct
 		 unsigned int threads, struct pkgima_signer **ret_signer, struct pkgima_error *error)
 {
 	struct pkgima_signer *signer = calloc(1, sizeof(*signer));
+	pthread_condattr_t monotonic;
 	sigset_t all, before;
 
 	if (!signer)
@@ -251,7 +263,10 @@ static int start(EVP_PKEY *key, const struct pkgima_digests *given, const struct
 	signer->certificate = certificate;
 	pthread_mutex_init(&signer->lock, NULL);
 	pthread_cond_init(&signer->work, NULL);
-	pthread_cond_init(&signer->done, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&signer->done, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	if (!threads)
 		threads = pkgima_parallel_cores();
 	if (threads > THREADS_MAX)
@@ -287,6 +302,10 @@ void pkgima_signer_free(struct pkgima_signer *signer)
 	signer->stop = true;
 	signer->first = NULL;
 	pthread_cond_broadcast(&signer->work);
+	if (signer->abandoned) {
+		pthread_mutex_unlock(&signer->lock);
+		return;
+	}
 	pthread_mutex_unlock(&signer->lock);
 	for (unsigned int i = 0; i < signer->started; i++)
 		pthread_join(signer->threads[i], NULL);
@@ -347,6 +366,21 @@ int pkgima_signer_submit(struct pkgima_signer *signer, enum pkgima_hash hash, co
 	return 0;
 }
 
+/* Until a thread says so, or for a second. Called and returns with the lock held. */
+static void wait_a_while(struct pkgima_signer *signer)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	pthread_cond_timedwait(&signer->done, &signer->lock, &until);
+}
+
+static bool is_over(const struct pkgima_signer *signer)
+{
+	return signer->is_over && signer->is_over(signer->context);
+}
+
 int pkgima_signer_wait(struct pkgima_signer *signer, struct pkgima_error *error)
 {
 	struct hand hand = { 0 };
@@ -355,8 +389,11 @@ int pkgima_signer_wait(struct pkgima_signer *signer, struct pkgima_error *error)
 	pthread_mutex_lock(&signer->lock);
 	if (!signer->started)
 		work_off(signer, &hand);
-	while (!signer->result && (signer->first || signer->busy))
-		pthread_cond_wait(&signer->done, &signer->lock);
+	while (!signer->result && (signer->first || signer->busy)) {
+		wait_a_while(signer);
+		if (!signer->result && is_over(signer))
+			signer->result = pkgima_fail(&signer->error, -EINTR, "interrupted");
+	}
 	r = signer->result;
 	if (r < 0 && error)
 		*error = signer->error;
@@ -365,14 +402,43 @@ int pkgima_signer_wait(struct pkgima_signer *signer, struct pkgima_error *error)
 	return r;
 }
 
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * A call into a token's library does not come back: p11-kit, for one, leaves a second thread waiting when its server is
+ * gone. From now on everything fails.
+ */
+static void abandon(struct pkgima_signer *signer)
+{
+	signer->abandoned = signer->broken = true;
+	if (!signer->result)
+		signer->result = pkgima_fail(&signer->error, -EIO, "the key does not answer");
+	atomic_store(&hangs, true);
+}
+
 void pkgima_signer_reset(struct pkgima_signer *signer)
 {
+	time_t since = seconds();
 	struct job *job, *next;
 
 	pthread_mutex_lock(&signer->lock);
 	signer->first = NULL;
-	while (signer->busy)
-		pthread_cond_wait(&signer->done, &signer->lock);
+	while (signer->busy && !signer->abandoned) {
+		wait_a_while(signer);
+		if (signer->busy && ((signer->result && seconds() - since >= PATIENCE) || is_over(signer)))
+			abandon(signer);
+	}
+	if (signer->abandoned) {
+		signer->jobs = NULL;
+		pthread_mutex_unlock(&signer->lock);
+		return;
+	}
 	signer->result = 0;
 	pthread_mutex_unlock(&signer->lock);
 	HASH_ITER(hh, signer->jobs, job, next) {
@@ -380,6 +446,17 @@ void pkgima_signer_reset(struct pkgima_signer *signer)
 		free((void *)job->value.bytes);
 		free(job);
 	}
+}
+
+void pkgima_signer_set_limit(struct pkgima_signer *signer, bool (*over)(void *context), void *context)
+{
+	signer->is_over = over;
+	signer->context = context;
+}
+
+bool pkgima_signer_hangs(void)
+{
+	return atomic_load(&hangs);
 }
 
 bool pkgima_signer_is_broken(const struct pkgima_signer *signer)

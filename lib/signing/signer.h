@@ -2,6 +2,8 @@
 #ifndef PKGIMA_SIGNING_SIGNER_H
 #define PKGIMA_SIGNING_SIGNER_H
 
+#include <stdbool.h>
+
 #include <openssl/evp.h>
 
 #include "../certificate.h"
@@ -29,7 +31,19 @@ int pkgima_signer_new(EVP_PKEY *key, const struct pkgima_certificate *certificat
  */
 int pkgima_signer_new_given(const struct pkgima_signatures *signatures, unsigned int threads,
 			    struct pkgima_signer **ret_signer, struct pkgima_error *error);
-/* Waits for the threads; what was submitted and not begun is dropped. */
+/*
+ * Asks @is_over, about once in a second, while it waits for signatures: true gives up, and what is waited for fails with
+ * -EINTR. Without it a token that does not answer is waited for without end.
+ */
+void pkgima_signer_set_limit(struct pkgima_signer *signer, bool (*is_over)(void *context), void *context);
+
+/*
+ * Does a thread of this process hang in a token's library? The signer has given it up, and keeps what it may still use.
+ * Then exit() is not to be called, since libraries could wait for it: flush, and _exit().
+ */
+bool pkgima_signer_hangs(void);
+
+/* Waits for the threads, but for one that hangs; what was submitted and not begun is dropped. */
 void pkgima_signer_free(struct pkgima_signer *signer);
 PKGIMA_DEFINE_CLEANUP(pkgima_signer, struct pkgima_signer, pkgima_signer_free)
 #define cleanup_signer PKGIMA_CLEANUP(pkgima_signer_cleanup)
@@ -48,7 +62,10 @@ int pkgima_signer_submit(struct pkgima_signer *signer, enum pkgima_hash hash, co
  */
 int pkgima_signer_wait(struct pkgima_signer *signer, struct pkgima_error *error);
 
-/* Forgets all signatures: between packages, so that memory does not grow with their number. */
+/*
+ * Forgets all signatures: between packages, so that memory does not grow with their number. A thread that still signs some
+ * time after the key has failed, or when the limit is reached, is given up: pkgima_signer_hangs().
+ */
 void pkgima_signer_reset(struct pkgima_signer *signer);
 
 /* Did the key fail, ever? Then it is of no use to go on: a token that is gone, or a key that may not sign. */

@@ -199,6 +199,43 @@ alone()
 	[ "$(grep -c ': C_Sign$' spy)" -eq "$count" ]
 }
 
+@test "a token that does not answer: a signal ends the run all the same, and nothing is half-written" {
+	local serving pid result=0
+	mkdir many
+	for i in $(seq 60); do
+		mkdir -p "tree/DEBIAN" && rm -rf tree/data && mkdir tree/data
+		for k in $(seq 50); do echo "$i $k" >"tree/data/$k"; done
+		make_deb "$PWD/tree" "p$i"
+		mv "p$i.deb" many
+	done
+	p11-kit server --provider "$module" -n "$PWD/socket" pkcs11:token=site >served 2>/dev/null
+	# shellcheck disable=SC1091 # made here
+	. ./served
+	export PKGIMA_PIN=1234 P11_KIT_SERVER_ADDRESS
+	timeout -s KILL 120 env --default-signal=TERM "$PKGIMA" sign --key "$uri?module-path=$libraries/p11-kit-client.so" \
+		--cert "$keys/ima.pem" --out out many >log 2>errors 3>&- &
+	pid=$!
+	for _ in $(seq 600); do
+		[ "$(find out -type f 2>/dev/null | wc -l)" -lt 3 ] || break
+		sleep 0.05
+	done
+	serving=$(pgrep -P "$P11_KIT_SERVER_PID")
+	# shellcheck disable=SC2086 # a list of numbers
+	kill -STOP $serving
+	sleep 1
+	kill -TERM "$(pgrep -P "$pid")"
+	wait "$pid" || result=$?
+	# shellcheck disable=SC2086
+	kill -KILL $serving "$P11_KIT_SERVER_PID"
+	cat errors
+	[ "$result" -eq 143 ]
+	count=$(find out -type f | wc -l)
+	[ "$count" -ge 3 ]
+	[ "$count" -lt 60 ]
+	[ "$count" -eq "$(grep -c ': signed, ' log)" ]
+	run -0 "$PKGIMA" verify --certs "$keys/ima.pem" --payload out/*
+}
+
 @test "the token is gone in the middle: the rest is refused at once, nothing is half-written, and the run can be resumed" {
 	mkdir many
 	for i in $(seq 60); do
