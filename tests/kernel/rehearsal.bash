@@ -441,7 +441,7 @@ enforces()
 	grep -Eq '^CHECK login: .* session [0-9a-z]+ of somebody on /dev/pts/[0-9]+ .*Permission denied somebody ' "$out"
 	grep -q '^CHECK nginx: .*Welcome to nginx' "$out"
 	grep -Eq '^CHECK log: .*/opt/planted/unsigned: unsigned: denied ' "$out"
-	grep -Eq '^CHECK log: .*/opt/planted/tampered: digest-mismatch: denied ' "$out"
+	grep -Eq '^CHECK log: .*/opt/planted/tampered: bad-signature: denied ' "$out"
 	denials "$audit"
 	run ! grep -vE 'name="/(opt/planted/(unsigned|tampered)|root/unsigned)"' < <(denials "$audit")
 	grep -qE 'cause=IMA-signature-required .*name="/opt/planted/unsigned".* res=0' "$audit"
