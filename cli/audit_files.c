@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../lib/apply.h"
+#include "../lib/list.h"
 #include "audit.h"
 
 /* As it is kept until a document is printed: there may be as many as files. */
@@ -45,19 +46,14 @@ static bool is_shown(const struct session *session, const struct pkgima_finding 
 
 static void keep(struct session *session, const struct pkgima_finding *finding)
 {
-	struct finding *kept;
+	struct finding *kept, *list;
 
-	if (session->finding_count == session->finding_capacity) {
-		size_t larger = session->finding_capacity ? session->finding_capacity * 2 : 1024;
-		void *list = reallocarray(session->findings, larger, sizeof(*session->findings));
-
-		if (!list) {
-			session->lost = true;
-			return;
-		}
-		session->findings = list;
-		session->finding_capacity = larger;
+	list = pkgima_list_room(session->findings, session->finding_count, &session->finding_capacity, sizeof(*list));
+	if (!list) {
+		session->lost = true;
+		return;
 	}
+	session->findings = list;
 	kept = &session->findings[session->finding_count++];
 	*kept = (struct finding){
 		.package = finding->package,

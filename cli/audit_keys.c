@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../lib/apply.h"
+#include "../lib/list.h"
 #include "../lib/signature.h"
 #include "audit.h"
 
@@ -31,19 +32,14 @@ static void worsen(struct session *session, int status)
 
 static void add_item(struct session *session, const char *package, const char *path)
 {
+	struct item *list = pkgima_list_room(session->items, session->count, &session->capacity, sizeof(*list));
 	struct item *item;
 
-	if (session->count == session->capacity) {
-		size_t larger = session->capacity ? session->capacity * 2 : 1024;
-		void *list = reallocarray(session->items, larger, sizeof(*session->items));
-
-		if (!list) {
-			session->lost = true;
-			return;
-		}
-		session->items = list;
-		session->capacity = larger;
+	if (!list) {
+		session->lost = true;
+		return;
 	}
+	session->items = list;
 	item = &session->items[session->count++];
 	*item = (struct item){ .package = package, .path = path ? strdup(path) : NULL };
 	session->lost = session->lost || (path && !item->path);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "list.h"
 
 static void free_item(struct pkgima_audit_item *item)
 {
@@ -35,18 +36,14 @@ static int add(struct pkgima_audit_log *log, const struct pkgima_audit_record *r
 		.serial = record->serial,
 		.count = 1,
 	};
+	void *items;
 
 	if (log->count == PKGIMA_AUDIT_RECORDS_MAX)
 		return pkgima_fail(error, -E2BIG, "more than %zu records", PKGIMA_AUDIT_RECORDS_MAX);
-	if (log->count == log->capacity) {
-		size_t larger = log->capacity ? log->capacity * 2 : 256;
-		void *items = reallocarray(log->items, larger, sizeof(*log->items));
-
-		if (!items)
-			return pkgima_fail(error, -ENOMEM, "no memory for the records");
-		log->items = items;
-		log->capacity = larger;
-	}
+	items = pkgima_list_room(log->items, log->count, &log->capacity, sizeof(*log->items));
+	if (!items)
+		return pkgima_fail(error, -ENOMEM, "no memory for the records");
+	log->items = items;
 	memcpy(item.digest, record->digest, sizeof(item.digest));
 	item.name = strdup(record->name);
 	item.program = strdup(record->program);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "list.h"
 
 #define CERTIFICATE "certificate "
 
@@ -28,23 +29,18 @@ void pkgima_signatures_free(struct pkgima_signatures *signatures)
 
 static struct pkgima_digest *add(struct pkgima_digests *digests, struct pkgima_error *error)
 {
-	struct pkgima_digest *digest;
+	struct pkgima_digest *digest, *list;
 
 	if (digests->count == PKGIMA_DIGESTS_COUNT_MAX) {
 		pkgima_fail(error, -E2BIG, "more than %zu digests in one document", PKGIMA_DIGESTS_COUNT_MAX);
 		return NULL;
 	}
-	if (digests->count == digests->capacity) {
-		size_t capacity = digests->capacity ? digests->capacity * 2 : 256;
-		struct pkgima_digest *list = reallocarray(digests->list, capacity, sizeof(*list));
-
-		if (!list) {
-			pkgima_fail(error, -ENOMEM, "no memory for a list of digests");
-			return NULL;
-		}
-		digests->list = list;
-		digests->capacity = capacity;
+	list = pkgima_list_room(digests->list, digests->count, &digests->capacity, sizeof(*list));
+	if (!list) {
+		pkgima_fail(error, -ENOMEM, "no memory for a list of digests");
+		return NULL;
 	}
+	digests->list = list;
 	digest = &digests->list[digests->count++];
 	memset(digest, 0, sizeof(*digest));
 	return digest;

@@ -163,6 +163,11 @@ int pkgima_ima_policy_parse(struct pkgima_ima_policy *policy, const uint8_t *tex
  * sentence. For pkgima_ima_policy_parse().
  */
 int pkgima_ima_rule_parse(char *words, struct pkgima_ima_rule *ret_rule, struct pkgima_error *error);
+/*
+ * Its last step: do action, hook, conditions and demands go together? -EINVAL with a sentence; notes what kernels from some
+ * version on refuse. For pkgima_ima_rule_parse().
+ */
+int pkgima_ima_rule_check(struct pkgima_ima_rule *rule, bool has_blacklist_flag, struct pkgima_error *error);
 
 const char *pkgima_ima_action_word(enum pkgima_ima_action action);
 const char *pkgima_ima_hook_word(enum pkgima_ima_hook hook);

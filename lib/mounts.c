@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "list.h"
 
 /* A part of the text. */
 struct piece {
@@ -126,20 +127,16 @@ int pkgima_mounts_parse(const uint8_t *text, size_t length, struct pkgima_mounts
 
 	while (rest.length) {
 		bool any = take(&rest, '\n', &line);
+		void *list;
 		int r;
 
 		number++;
 		if (mounts.count == PKGIMA_MOUNTS_MAX)
 			return pkgima_fail(error, -E2BIG, "more than %d mounts", PKGIMA_MOUNTS_MAX);
-		if (mounts.count == capacity) {
-			void *list;
-
-			capacity = capacity ? capacity * 2 : 64;
-			list = reallocarray(mounts.list, capacity, sizeof(*mounts.list));
-			if (!list)
-				return pkgima_fail(error, -ENOMEM, "no memory for the mounts");
-			mounts.list = list;
-		}
+		list = pkgima_list_room(mounts.list, mounts.count, &capacity, sizeof(*mounts.list));
+		if (!list)
+			return pkgima_fail(error, -ENOMEM, "no memory for the mounts");
+		mounts.list = list;
 		mounts.list[mounts.count] = (struct pkgima_mount){ 0 };
 		r = any ? parse_line(line, &mounts.list[mounts.count]) : -EINVAL;
 		mounts.count++;

@@ -9,6 +9,7 @@
 
 #include "beneath.h"
 #include "cleanup.h"
+#include "list.h"
 #include "parallel.h"
 #include "predict_file.h"
 #include "walk.h"
@@ -45,17 +46,12 @@ const char *pkgima_use_word(enum pkgima_use use)
 
 static int add_prediction(struct pkgima_predictions *predictions, const struct pkgima_predict_file *look)
 {
-	struct pkgima_prediction *prediction;
+	struct pkgima_prediction *prediction, *list;
 
-	if (predictions->count == predictions->capacity) {
-		size_t larger = predictions->capacity ? predictions->capacity * 2 : 256;
-		void *list = reallocarray(predictions->list, larger, sizeof(*predictions->list));
-
-		if (!list)
-			return -ENOMEM;
-		predictions->list = list;
-		predictions->capacity = larger;
-	}
+	list = pkgima_list_room(predictions->list, predictions->count, &predictions->capacity, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	predictions->list = list;
 	prediction = &predictions->list[predictions->count];
 	*prediction = look->prediction;
 	prediction->device = look->stat->st_dev;

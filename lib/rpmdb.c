@@ -19,6 +19,7 @@
 
 #include "beneath.h"
 #include "escape.h"
+#include "list.h"
 #include "rpm_files.h"
 #include "rpm_log.h"
 #include "rpmdb_manifest.h"
@@ -218,22 +219,6 @@ static uint64_t key_of(const char *path)
 	return (uint64_t)hash_text(slash ? slash + 1 : path) << 32 | hash_text(path);
 }
 
-/* Makes room for one more of @count elements of @size bytes; false without memory. */
-static bool make_room(void **list, size_t count, size_t *capacity, size_t size)
-{
-	size_t larger = *capacity ? *capacity * 2 : 256;
-	void *moved;
-
-	if (count < *capacity)
-		return true;
-	moved = reallocarray(*list, larger, size);
-	if (!moved)
-		return false;
-	*list = moved;
-	*capacity = larger;
-	return true;
-}
-
 /* A tag's value as text, or "" where the header has none; NULL where it is unreasonably long, or without memory. */
 static char *copy_string(Header header, rpmTagVal tag)
 {
@@ -260,13 +245,16 @@ static int add_files(struct pkgima_rpmdb *rpmdb, rpmfiles files, bool *ret_signa
 	*ret_signable = false;
 	for (int i = 0, count = (int)rpmfilesFC(files); i < count; i++) {
 		cleanup_free char *path = NULL;
+		void *list;
 
 		if (S_ISDIR(rpmfilesFMode(files, i)) || !is_there(files, i))
 			continue;
 		*ret_signable |= pkgima_rpm_is_file(files, i);
 		path = rpmfilesFN(files, i);
-		if (!path || !make_room((void **)&rpmdb->files, rpmdb->file_count, &rpmdb->file_capacity, sizeof(*rpmdb->files)))
+		list = path ? pkgima_list_room(rpmdb->files, rpmdb->file_count, &rpmdb->file_capacity, sizeof(*rpmdb->files)) : NULL;
+		if (!list)
 			return pkgima_fail(error, -ENOMEM, "no memory for the files of rpm's database");
+		rpmdb->files = list;
 		rpmdb->files[rpmdb->file_count].key = key_of(path);
 		rpmdb->files[rpmdb->file_count++].package = rpmdb->count - 1;
 	}
@@ -275,13 +263,15 @@ static int add_files(struct pkgima_rpmdb *rpmdb, rpmfiles files, bool *ret_signa
 
 static int add_package(struct pkgima_rpmdb *rpmdb, size_t database, Header header, struct pkgima_error *error)
 {
-	struct pkgima_rpmdb_package *package;
+	struct pkgima_rpmdb_package *package, *list;
 	bool signable;
 	rpmfiles files;
 	int r;
 
-	if (!make_room((void **)&rpmdb->packages, rpmdb->count, &rpmdb->capacity, sizeof(*rpmdb->packages)))
+	list = pkgima_list_room(rpmdb->packages, rpmdb->count, &rpmdb->capacity, sizeof(*list));
+	if (!list)
 		return pkgima_fail(error, -ENOMEM, "no memory for the packages of rpm's database");
+	rpmdb->packages = list;
 	package = &rpmdb->packages[rpmdb->count++];
 	*package = (struct pkgima_rpmdb_package){
 		.database = database,

@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "entry.h"
 #include "escape.h"
+#include "list.h"
 
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546
@@ -43,15 +44,11 @@ static int out_of_memory(const struct state *state)
 
 static int push(struct state *state, const char *path)
 {
-	if (state->count == state->capacity) {
-		size_t larger = state->capacity ? state->capacity * 2 : 256;
-		void *list = reallocarray(state->folders, larger, sizeof(*state->folders));
+	void *list = pkgima_list_room(state->folders, state->count, &state->capacity, sizeof(*state->folders));
 
-		if (!list)
-			return out_of_memory(state);
-		state->folders = list;
-		state->capacity = larger;
-	}
+	if (!list)
+		return out_of_memory(state);
+	state->folders = list;
 	state->folders[state->count] = strdup(path);
 	if (!state->folders[state->count])
 		return out_of_memory(state);

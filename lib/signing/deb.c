@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "../escape.h"
+#include "../list.h"
 #include "deb_write.h"
 
 #define TOO_MANY "more than %d files, or no memory for them"
@@ -32,19 +33,14 @@ static int add_entry(struct pkgima_entries *entries, struct pending *pending, st
 		     const struct pkgima_entry *model, struct pkgima_error *error)
 {
 	struct pkgima_entry *entry = pkgima_entries_add(entries);
+	const struct pkgima_value **values;
 	char safe[256];
 	int r;
 
-	if (pending->count == pending->capacity) {
-		size_t capacity = pending->capacity ? pending->capacity * 2 : 64;
-		const struct pkgima_value **values;
-
-		values = reallocarray(pending->values, capacity, sizeof(const struct pkgima_value *));
-		if (!values)
-			return pkgima_fail(error, -ENOMEM, "no memory for the list of files");
-		pending->values = values;
-		pending->capacity = capacity;
-	}
+	values = pkgima_list_room(pending->values, pending->count, &pending->capacity, sizeof(*values));
+	if (!values)
+		return pkgima_fail(error, -ENOMEM, "no memory for the list of files");
+	pending->values = values;
 	if (!entry)
 		return pkgima_fail(error, -E2BIG, TOO_MANY, PKGIMA_ENTRIES_MAX);
 	*entry = *model;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../hash.h"
+#include "../list.h"
 
 #define MD5_HEX 32
 
@@ -32,15 +33,11 @@ static char *take_line(char **text, const char *end)
 
 static int add(struct pkgima_dpkg_sums *sums, const struct pkgima_dpkg_sum *sum, struct pkgima_error *error)
 {
-	if (sums->count == sums->capacity) {
-		size_t capacity = sums->capacity ? sums->capacity * 2 : 256;
-		struct pkgima_dpkg_sum *list = reallocarray(sums->list, capacity, sizeof(*list));
+	struct pkgima_dpkg_sum *list = pkgima_list_room(sums->list, sums->count, &sums->capacity, sizeof(*list));
 
-		if (!list)
-			return pkgima_fail(error, -ENOMEM, "no memory for dpkg's digests");
-		sums->list = list;
-		sums->capacity = capacity;
-	}
+	if (!list)
+		return pkgima_fail(error, -ENOMEM, "no memory for dpkg's digests");
+	sums->list = list;
 	sums->list[sums->count++] = *sum;
 	return 0;
 }

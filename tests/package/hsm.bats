@@ -199,8 +199,10 @@ alone()
 	[ "$(grep -c ': C_Sign$' spy)" -eq "$count" ]
 }
 
-@test "a token that does not answer: a signal ends the run all the same, and nothing is half-written" {
-	local serving pid result=0
+# Sixty packages are being signed by a token that another process serves, some are done. $pid is timeout(1), which runs pkgima.
+begin_many()
+{
+	local i k
 	mkdir many
 	for i in $(seq 60); do
 		mkdir -p "tree/DEBIAN" && rm -rf tree/data && mkdir tree/data
@@ -219,6 +221,11 @@ alone()
 		[ "$(find out -type f 2>/dev/null | wc -l)" -lt 3 ] || break
 		sleep 0.05
 	done
+}
+
+@test "a token that does not answer: a signal ends the run all the same, and nothing is half-written" {
+	local serving result=0
+	begin_many
 	serving=$(pgrep -P "$P11_KIT_SERVER_PID")
 	# shellcheck disable=SC2086 # a list of numbers
 	kill -STOP $serving
@@ -237,24 +244,7 @@ alone()
 }
 
 @test "the token is gone in the middle: the rest is refused at once, nothing is half-written, and the run can be resumed" {
-	mkdir many
-	for i in $(seq 60); do
-		mkdir -p "tree/DEBIAN" && rm -rf tree/data && mkdir tree/data
-		for k in $(seq 50); do echo "$i $k" >"tree/data/$k"; done
-		make_deb "$PWD/tree" "p$i"
-		mv "p$i.deb" many
-	done
-	p11-kit server --provider "$module" -n "$PWD/socket" pkcs11:token=site >served 2>/dev/null
-	# shellcheck disable=SC1091 # made here
-	. ./served
-	export PKGIMA_PIN=1234 P11_KIT_SERVER_ADDRESS
-	timeout 120 "$PKGIMA" sign --key "$uri?module-path=$libraries/p11-kit-client.so" --cert "$keys/ima.pem" --out out many \
-		>log 2>errors 3>&- &
-	pid=$!
-	for _ in $(seq 600); do
-		[ "$(find out -type f 2>/dev/null | wc -l)" -lt 3 ] || break
-		sleep 0.05
-	done
+	begin_many
 	# The process that serves us, then the one that waits for others.
 	kill -KILL $(pgrep -P "$P11_KIT_SERVER_PID") "$P11_KIT_SERVER_PID"
 	result=0
