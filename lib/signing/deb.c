@@ -37,7 +37,7 @@ static int add_entry(struct pkgima_entries *entries, struct pending *pending, st
 	char safe[256];
 	int r;
 
-	values = pkgima_list_room(pending->values, pending->count, &pending->capacity, sizeof(*values));
+	values = pkgima_list_room(pending->values, pending->count, &pending->capacity, sizeof(const struct pkgima_value *));
 	if (!values)
 		return pkgima_fail(error, -ENOMEM, "no memory for the list of files");
 	pending->values = values;
