@@ -188,6 +188,27 @@ begin()
 	done
 }
 
+@test "a signal while it waits for the next name of a list: what was signed has been said" {
+	local package pid result=0
+	package=$(find "$pool" -name '*.deb' | head -n 1)
+	mkfifo list
+	env --default-signal=TERM "$PKGIMA" sign --key "$keys/ima.key" --cert "$keys/ima.der" --out out --from - <list >log 3>&- &
+	pid=$!
+	exec 8>list
+	# The second has the place of a line that is never finished.
+	printf '%s\n/' "$package" >&8
+	for _ in $(seq 600); do
+		[ ! -s log ] || break
+		sleep 0.05
+	done
+	kill -TERM "$pid"
+	wait "$pid" || result=$?
+	exec 8>&-
+	[ "$result" -eq 143 ]
+	[ "$(grep -c ': signed, ' log)" -eq 1 ]
+	[ "$(find out -name '*.deb' | wc -l)" -eq 1 ]
+}
+
 @test "a signal that is ignored, as under nohup, interrupts nothing" {
 	count_done() { find out -name '*.deb' 2>/dev/null | wc -l; }
 	begin env --ignore-signal=HUP --default-signal=INT "$PKGIMA" sign --key "$keys/ima.key" --cert "$keys/ima.der" \
