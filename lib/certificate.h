@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "error.h"
+#include "skid.h"
 
 /* One X.509 certificate, parsed. Immutable once made; may be shared by threads. */
 struct pkgima_certificate {
@@ -60,10 +61,6 @@ const char *pkgima_certificate_validity_problem(const struct pkgima_certificate 
  * and the signature verifies with its key.
  */
 bool pkgima_certificate_issued_by(const struct pkgima_certificate *certificate, const struct pkgima_certificate *ca);
-
-/* Bytes of a Subject Key Identifier that the kernel reads: its length has to fit into one byte of DER. */
-#define PKGIMA_SKID_MAX 127
-#define PKGIMA_SKID_TEXT (2 * PKGIMA_SKID_MAX + 1)
 
 /*
  * The whole Subject Key Identifier in lower-case hexadecimal: what the kernel calls a key by, behind the subject. False

@@ -9,16 +9,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <ini.h>
-
 #include "beneath.h"
 #include "cleanup.h"
 #include "ima_policy.h"
+#include "init_conf.h"
 #include "io.h"
 #include "signature.h"
-
-/* inih would take the rest of a longer line for another line, so ima-init takes none at all then. */
-#define LINE_MAX_BYTES 190
 
 static const char *const mode_words[] = {
 #define X(name, word) word,
@@ -39,36 +35,19 @@ void pkgima_enforce_free(struct pkgima_enforce *enforce)
 	*enforce = (struct pkgima_enforce){ 0 };
 }
 
-static bool has_long_line(const char *text)
-{
-	for (size_t length; *text; text += length + (text[length] == '\n')) {
-		length = strcspn(text, "\n");
-		if (length > LINE_MAX_BYTES)
-			return true;
-	}
-	return false;
-}
-
-static int take_line(void *context, const char *section, const char *key, const char *value)
-{
-	enum pkgima_enforce_mode *mode = context;
-
-	for (int i = 0; !*section && !strcmp(key, "mode") && i < PKGIMA_ENFORCE_MODE_COUNT; i++)
-		if (!strcmp(value, mode_words[i]))
-			*mode = (enum pkgima_enforce_mode)i;
-	return 1;
-}
-
 enum pkgima_enforce_mode pkgima_enforce_settings_mode(const char *text)
 {
 	enum pkgima_enforce_mode mode = PKGIMA_ENFORCE_ENFORCE;
+	struct pkgima_init_conf_line line;
 
-	if (text && !has_long_line(text))
-		ini_parse_string(text, take_line, &mode);
+	while (text && pkgima_init_conf_next(&text, &line))
+		for (int i = 0; !line.problem && !strcmp(line.key, "mode") && i < PKGIMA_ENFORCE_MODE_COUNT; i++)
+			if (!strcmp(line.value, mode_words[i]))
+				mode = (enum pkgima_enforce_mode)i;
 	return mode;
 }
 
-/* A line about the mode, as inih reads lines. */
+/* A line about the mode, whatever it says of it. */
 static bool is_about_mode(const char *line)
 {
 	line += strspn(line, " \t\r\v\f");
@@ -76,7 +55,7 @@ static bool is_about_mode(const char *line)
 		return false;
 	line += 4;
 	line += strspn(line, " \t\r\v\f");
-	return *line == '=' || *line == ':';
+	return *line == '=';
 }
 
 int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_text, struct pkgima_error *error)
@@ -101,11 +80,6 @@ int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_
 		line += length;
 	}
 	edited[used] = '\0';
-	if (word && has_long_line(edited)) {
-		free(edited);
-		return pkgima_fail(error, -EINVAL, "%s: with a line of more than %d bytes nothing of it counts",
-				   PKGIMA_ENFORCE_SETTINGS, LINE_MAX_BYTES);
-	}
 	*ret_text = edited;
 	return 0;
 }

@@ -57,7 +57,7 @@ enum pkgima_enforce_mode pkgima_enforce_settings_mode(const char *text);
 
 /*
  * The text (NULL: there is none) with this mode, and nothing else changed; with @word NULL without any. *@ret_text is the
- * caller's. -EINVAL where ima-init would not take it all the same: it has a line of more than 190 bytes.
+ * caller's.
  */
 int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_text, struct pkgima_error *error);
 

@@ -8,6 +8,7 @@
 
 #include "beneath.h"
 #include "io.h"
+#include "skid.h"
 
 static const char first_lines[] =
 	"# Keys that no longer count, by Subject Key Identifier. `pkgima keys retire` adds to it; taking a line away\n"

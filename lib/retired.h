@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "certificate.h"
 #include "cleanup.h"
 #include "error.h"
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <ini.h>
+#include "../lib/init_conf.h"
 
 /* A longer word of the command line is none of ours. */
 #define WORD_MAX (PATH_MAX + 64)
@@ -157,45 +157,14 @@ void settings_take_command_line(struct settings *settings, const char *text, siz
 	}
 }
 
-/* inih would take the rest of a longer line for another line. */
-#define FILE_LINE_MAX 190
-
-static bool has_long_line(const char *text)
-{
-	size_t length;
-
-	for (; *text; text += length + (text[length] == '\n')) {
-		length = strcspn(text, "\n");
-		if (length > FILE_LINE_MAX)
-			return true;
-	}
-	return false;
-}
-
-struct reading {
-	struct settings *settings;
-	struct problems problems;
-};
-
-static int take_line(void *context, const char *section, const char *key, const char *value)
-{
-	struct reading *reading = context;
-	const char *reason = *section ? "unknown section" : take(reading->settings, key, value, true);
-
-	if (reason && reading->problems.tell)
-		reading->problems.tell(reading->problems.context, key, reason);
-	return 1;
-}
-
 void settings_take_file(struct settings *settings, const char *text, settings_problem *problem, void *context)
 {
-	struct reading reading = { .settings = settings, .problems = { .tell = problem, .context = context } };
+	struct pkgima_init_conf_line line;
 
-	if (has_long_line(text)) {
-		if (problem)
-			problem(context, "init.conf", "a line is too long; nothing of it counts");
-		return;
+	while (pkgima_init_conf_next(&text, &line)) {
+		const char *reason = line.problem ? line.problem : take(settings, line.key, line.value, true);
+
+		if (reason && problem)
+			problem(context, line.key, reason);
 	}
-	if (ini_parse_string(text, take_line, &reading) != 0 && problem)
-		problem(context, "init.conf", "a line cannot be read");
 }

@@ -37,7 +37,7 @@ typedef void settings_problem(void *context, const char *word, const char *reaso
 void settings_take_command_line(struct settings *settings, const char *text, size_t length, bool recovery,
 				settings_problem *problem, void *context);
 
-/* Takes init.conf: lines "key=value", "#" before comments. With a line of more than 190 bytes nothing counts. @text ends in a NUL. */
+/* Takes init.conf, as lib/init_conf.h has it. @text ends in a NUL. */
 void settings_take_file(struct settings *settings, const char *text, settings_problem *problem, void *context);
 
 #endif

@@ -219,21 +219,70 @@ static void test_file(void **state)
 	assert_int_equal(problems.count, 0);
 }
 
+static void test_lines(void **state)
+{
+	static const struct {
+		const char *text;
+		enum mode mode;
+		int count;
+		const char *problem;
+	} all[] = {
+		{ " \tmode \t=\r log \v\f\r\n", MODE_LOG, 0, "" },
+		{ "mode=log", MODE_LOG, 0, "" },
+		{ "\n\n ;mode=off\n # mode=off\n#\n;\nmode=log\n \n", MODE_LOG, 0, "" },
+		/* No value of ours: what stands behind it is a part of it. */
+		{ "mode=off # why\n", MODE_ENFORCE, 1, "mode: unknown value" },
+		{ "mode=off ; why\n", MODE_ENFORCE, 1, "mode: unknown value" },
+		{ "mode=\n", MODE_ENFORCE, 1, "mode: unknown value" },
+		{ "mode=log=off\n", MODE_ENFORCE, 1, "mode: unknown value" },
+		{ "=off\nmode=log\n", MODE_LOG, 1, ": unknown setting" },
+		{ "mode: off\nmode=log\n", MODE_LOG, 1, "mode: off: no key=value" },
+		/* A line is a line, wherever it begins. */
+		{ "exec=/bin/sh\n mode=log\n", MODE_LOG, 0, "" },
+		{ "mode=log\n [a]\nmode=off\n[b]\nmode=off\n", MODE_LOG, 1, "[a]: there are no sections" },
+		{ "[\nmode=off", MODE_ENFORCE, 1, "[: there are no sections" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct problems problems;
+		struct settings settings = take_file(all[i].text, &problems);
+
+		if (settings.mode != all[i].mode || problems.count != all[i].count ||
+		    strncmp(problems.all, all[i].problem, strlen(all[i].problem)) != 0)
+			fail_msg("%s: mode %d, %d problems: %s", all[i].text, settings.mode, problems.count, problems.all);
+	}
+}
+
+/* @name of @length bytes, as the real init; behind it the mode. */
+static struct settings take_exec(size_t length, struct problems *problems)
+{
+	cleanup_bytes struct support_bytes text = { 0 };
+
+	support_append(&text, "exec=/", 6);
+	for (size_t i = 1; i < length; i++)
+		support_append(&text, "x", 1);
+	support_append(&text, "\nmode=log\n", 11);
+	return take_file((char *)text.data, problems);
+}
+
 static void test_long_lines(void **state)
 {
 	struct problems problems;
-	char text[512];
+	struct settings settings = take_exec(PATH_MAX - 1, &problems);
 
 	(void)state;
-	snprintf(text, sizeof(text), "mode=log\nexec=/%0184d\n", 0);
-	assert_int_equal(take_file(text, &problems).mode, MODE_LOG);
 	assert_int_equal(problems.count, 0);
-	assert_int_equal(strlen(take_file(text, &problems).exec), 185);
-	/* What would be a line of its own for others. */
-	snprintf(text, sizeof(text), "exec=/%0194dmode=off\n", 0);
-	assert_int_equal(take_file(text, &problems).mode, MODE_ENFORCE);
+	assert_int_equal(strlen(settings.exec), PATH_MAX - 1);
+	settings = take_exec(PATH_MAX, &problems);
+	assert_string_equal(problems.all, "exec: too long\n");
+	assert_string_equal(settings.exec, "/sbin/init");
+	assert_int_equal(settings.mode, MODE_LOG);
+	settings = take_exec(3 * PATH_MAX, &problems);
 	assert_int_equal(problems.count, 1);
-	assert_string_equal(take_file(text, &problems).exec, "/sbin/init");
+	assert_non_null(strstr(problems.all, "xxx: the line is too long\n"));
+	assert_string_equal(settings.exec, "/sbin/init");
+	assert_int_equal(settings.mode, MODE_LOG);
 }
 
 int main(void)
@@ -247,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_weakens),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_long_lines),
 	};
 
