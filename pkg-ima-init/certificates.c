@@ -9,6 +9,7 @@
 
 #include "../lib/beneath.h"
 #include "../lib/escape.h"
+#include "../lib/list.h"
 
 /* As the trust store has it (lib/trust.h). */
 #define CERTIFICATES_MAX 1024
@@ -18,10 +19,16 @@
 #define CERTIFICATE_MAX ((size_t)64 * 1024)
 
 struct names {
-	size_t count;
+	char (*list)[NAME_MAX + 1];   /* owned */
+	size_t count, capacity;
 	bool more;
-	char list[CERTIFICATES_MAX][NAME_MAX + 1];
 };
+
+static void free_names(struct names *names)
+{
+	free(names->list);
+}
+#define cleanup_names __attribute__((cleanup(free_names)))
 
 static int compare_names(const void *a, const void *b)
 {
@@ -34,26 +41,34 @@ static int list(int fd, struct names *names)
 	DIR *folder = fdopendir(fd);
 	struct dirent *entry;
 	size_t seen = 0;
+	int r = 0;
 
 	if (!folder) {
-		int r = -errno;
-
+		r = -errno;
 		close(fd);
 		return r;
 	}
-	while (seen++ < NAMES_MAX && (entry = readdir(folder))) {
+	while (r == 0 && seen++ < NAMES_MAX && (entry = readdir(folder))) {
 		size_t length = strlen(entry->d_name);
+		void *room;
 
 		if (entry->d_name[0] == '.' || length <= 4 || strcmp(entry->d_name + length - 4, ".der") != 0)
 			continue;
 		names->more = names->count == CERTIFICATES_MAX;
 		if (names->more)
 			break;
-		strcpy(names->list[names->count++], entry->d_name);
+		room = pkgima_list_room(names->list, names->count, &names->capacity, sizeof(names->list[0]));
+		if (room) {
+			names->list = room;
+			strcpy(names->list[names->count++], entry->d_name);
+		} else {
+			r = -ENOMEM;
+		}
 	}
 	closedir(folder);
-	qsort(names->list, names->count, sizeof(names->list[0]), compare_names);
-	return 0;
+	if (names->count > 0)
+		qsort(names->list, names->count, sizeof(names->list[0]), compare_names);
+	return r;
 }
 
 static const char *reason_of(int code)
@@ -89,7 +104,7 @@ static bool load_one(const struct init *init, int fd, const char *folder, const 
 		report_failure(init, failure, "%s", error.text);
 		return false;
 	}
-	if (add_key("asymmetric", NULL, der, length, ring) < 0) {
+	if (key_add("asymmetric", NULL, der, length, ring) < 0) {
 		report_failure(init, failure, "%s: %s", safe, reason_of(errno));
 		return false;
 	}
@@ -99,21 +114,21 @@ static bool load_one(const struct init *init, int fd, const char *folder, const 
 
 size_t certificates_load(const struct init *init, int fd, const char *folder, key_serial_t ring, enum failure failure)
 {
-	cleanup_free struct names *names = calloc(1, sizeof(*names));
+	cleanup_names struct names names = { 0 };
 	int r = pkgima_beneath_open_folder(fd, folder);
 	size_t loaded = 0;
 
 	if (r == -ENOENT)
 		return 0;
-	if (r >= 0 && names)
-		r = list(r, names);
-	if (r < 0 || !names) {
-		report_failure(init, failure, "%s: %s", folder, names ? strerror(-r) : "no memory");
+	if (r >= 0)
+		r = list(r, &names);
+	if (r < 0) {
+		report_failure(init, failure, "%s: %s", folder, strerror(-r));
 		return 0;
 	}
-	for (size_t i = 0; i < names->count; i++)
-		loaded += load_one(init, fd, folder, names->list[i], ring, failure);
-	if (names->more)
+	for (size_t i = 0; i < names.count; i++)
+		loaded += load_one(init, fd, folder, names.list[i], ring, failure);
+	if (names.more)
 		report_failure(init, failure, "%s has more than %d", folder, CERTIFICATES_MAX);
 	return loaded;
 }

@@ -12,11 +12,10 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 
-#include <keyutils.h>
-
 #include "../lib/cleanup.h"
 #include "../lib/error.h"
 #include "failures.h"
+#include "keys.h"
 #include "policy_text.h"
 #include "settings.h"
 

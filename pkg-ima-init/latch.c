@@ -7,8 +7,8 @@
  */
 #include "init.h"
 
-#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,24 +22,32 @@
 /* For a program that does nothing; another one may stand in its place. */
 #define LIMIT_MS 10000
 
-/* In the child: does not return. What keeps it from running goes through @report. */
-static noreturn void run(const char *path, bool fresh, int report)
+struct trial {
+	const char *path;
+	bool fresh;   /* in an anonymous session keyring, with nothing in it */
+	int code;     /* the errno of what keeps it from running */
+};
+
+/* In the child. Until it executes something it shares the memory of this process, which waits for that. */
+static int run(void *argument)
 {
-	char *const argv[] = { (char *)path, NULL };
+	struct trial *trial = argument;
+	char *const argv[] = { (char *)trial->path, NULL };
 	char *const envp[] = { NULL };
-	int code = 0;
 
 	setsid();
-	/* An anonymous session keyring, with nothing in it. */
-	if (fresh && keyctl_join_session_keyring(NULL) < 0)
-		code = errno;
-	if (!code) {
-		execve(path, argv, envp);
-		code = errno;
-	}
-	if (write(report, &code, sizeof(code)) != sizeof(code))
-		_exit(126);
+	if (!trial->fresh || key_join_session() >= 0)
+		execve(trial->path, argv, envp);
+	trial->code = errno;
 	_exit(127);
+}
+
+/* A copy of the memory, as fork() makes one, would take longer than all that the child does. */
+static pid_t start(struct trial *trial)
+{
+	static char stack[16 * 1024];
+
+	return clone(run, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, trial);
 }
 
 /* Returns the child's status as waitpid() has it, or -errno; -ETIMEDOUT after having killed it. */
@@ -74,30 +82,24 @@ static bool is_small(const char *path)
 
 static int try(const char *path, bool fresh, struct pkgima_error *error)
 {
-	cleanup_close int in = -1, out = -1;
-	int fds[2], code = 0, status;
+	struct trial trial = { .path = path, .fresh = fresh };
+	int status;
 	pid_t pid;
 
 	if (!is_small(path))
 		return pkgima_fail(error, -EFBIG, "%s is too large", path);
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return pkgima_fail_errno(error, "%s", path);
-	in = fds[0];
-	out = fds[1];
 	/* Where it is ignored, by whoever was here before, nobody can be waited for. */
 	signal(SIGCHLD, SIG_DFL);
-	pid = fork();
+	pid = start(&trial);
 	if (pid < 0)
 		return pkgima_fail_errno(error, "%s", path);
-	if (pid == 0)
-		run(path, fresh, out);
 	status = wait_for(pid);
 	if (status == -ETIMEDOUT)
 		return pkgima_fail(error, status, "%s did not end", path);
 	if (status < 0)
 		return pkgima_fail(error, status, "%s: %s", path, strerror(-status));
-	if (read(in, &code, sizeof(code)) == sizeof(code))
-		return pkgima_fail(error, -code, "%s: %s", path, strerror(code));
+	if (trial.code)
+		return pkgima_fail(error, -trial.code, "%s: %s", path, strerror(trial.code));
 	if (status != 0)
 		return pkgima_fail(error, -ECHILD, "%s ended with status 0x%x", path, (unsigned int)status);
 	return 0;

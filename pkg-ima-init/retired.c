@@ -22,7 +22,7 @@ static void unlink_if_retired(void *context, key_serial_t key, const char *skid)
 
 	if (!pkgima_retired_has(unlinking->retired, skid))
 		return;
-	if (keyctl_unlink(key, unlinking->init->rings.ima) < 0)
+	if (key_unlink(key, unlinking->init->rings.ima) < 0)
 		report_failure(unlinking->init, FAILURE_RETIRED, "%s: %s", skid, strerror(errno));
 	else
 		report_say(true, "key %s is retired", skid + strlen(skid) - 8);

@@ -12,13 +12,15 @@
 #include "../lib/beneath.h"
 
 #define LEAVES "/etc/keys/ima"
+/* Of /proc/keys: some hundred bytes for each key. */
+#define KEYS_MAX ((size_t)256 * 1024)
 
 /* Is it a keyring of root's with this name? A name with a dot in front is the kernel's to give. */
 static bool is_ring(key_serial_t serial, const char *name)
 {
 	char text[128], wanted[64];
 
-	if (keyctl_describe(serial, text, sizeof(text)) < 0)
+	if (key_describe(serial, text, sizeof(text)) < 0)
 		return false;
 	text[sizeof(text) - 1] = '\0';
 	snprintf(wanted, sizeof(wanted), ";%s", name);
@@ -28,24 +30,24 @@ static bool is_ring(key_serial_t serial, const char *name)
 
 key_serial_t rings_find(const char *name)
 {
-	FILE *file = fopen("/proc/keys", "re");
-	key_serial_t found = 0;
-	char line[512], part[64];
-	unsigned int serial;
+	cleanup_free char *keys = malloc(KEYS_MAX);
+	char part[64], *rest = keys, *line;
 
-	if (!file)
+	if (!keys || kernel_read("/proc/keys", keys, KEYS_MAX) < 0)
 		return 0;
 	snprintf(part, sizeof(part), " keyring   %s: ", name);
-	while (!found && fgets(line, sizeof(line), file))
-		if (strstr(line, part) && sscanf(line, "%8x ", &serial) == 1 && is_ring((key_serial_t)serial, name))
-			found = (key_serial_t)serial;
-	fclose(file);
-	return found;
+	while ((line = strsep(&rest, "\n"))) {
+		key_serial_t serial = (key_serial_t)strtoul(line, NULL, 16);
+
+		if (strstr(line, part) && is_ring(serial, name))
+			return serial;
+	}
+	return 0;
 }
 
 size_t rings_count(key_serial_t ring)
 {
-	long size = keyctl_read(ring, NULL, 0);
+	long size = key_read(ring, NULL, 0);
 
 	return size > 0 ? (size_t)size / sizeof(key_serial_t) : 0;
 }
@@ -53,7 +55,7 @@ size_t rings_count(key_serial_t ring)
 void rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context)
 {
 	key_serial_t serials[1024];
-	long size = ring ? keyctl_read(ring, (char *)serials, sizeof(serials)) : 0;
+	long size = ring ? key_read(ring, (char *)serials, sizeof(serials)) : 0;
 	size_t count = size > 0 ? (size_t)size / sizeof(serials[0]) : 0;
 
 	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]); i++) {
@@ -61,7 +63,7 @@ void rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key,
 		char text[512];
 
 		/* "asymmetric;UID;GID;PERM;SUBJECT: SKID" */
-		if (keyctl_describe(serials[i], text, sizeof(text)) < 0)
+		if (key_describe(serials[i], text, sizeof(text)) < 0)
 			continue;
 		text[sizeof(text) - 1] = '\0';
 		if (!strncmp(text, "asymmetric;", 11))
@@ -100,7 +102,7 @@ bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, e
 	char restriction[64];
 	key_serial_t ca, ring;
 
-	ca = add_key("keyring", ca_name, NULL, 0, KEY_SPEC_USER_KEYRING);
+	ca = key_add("keyring", ca_name, NULL, 0, KEY_SPEC_USER_KEYRING);
 	if (ca < 0) {
 		report_failure(init, FAILURE_RING, "%s: %s", ca_name, strerror(errno));
 		return false;
@@ -108,14 +110,14 @@ bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, e
 	if (!certificates_load(init, init->places.fd, ca_folder, ca, refused))
 		return false;
 	/* Sealed: what is in it is all that ever will be. */
-	if (keyctl_restrict_keyring(ca, NULL, NULL) < 0) {
+	if (key_restrict(ca, NULL, NULL) < 0) {
 		report_failure(init, FAILURE_RING, "%s cannot be sealed: %s", ca_name, strerror(errno));
 		return false;
 	}
-	ring = add_key("keyring", name, NULL, 0, KEY_SPEC_USER_KEYRING);
+	ring = key_add("keyring", name, NULL, 0, KEY_SPEC_USER_KEYRING);
 	/* No ":chain": with it what a certificate in the ring has issued would get in as well. */
 	snprintf(restriction, sizeof(restriction), "key_or_keyring:%d", ca);
-	if (ring < 0 || keyctl_restrict_keyring(ring, "asymmetric", restriction) < 0) {
+	if (ring < 0 || key_restrict(ring, "asymmetric", restriction) < 0) {
 		report_failure(init, FAILURE_RING, "%s: %s", name, strerror(errno));
 		return false;
 	}
@@ -129,8 +131,8 @@ void rings_load(struct init *init)
 	struct rings *rings = &init->rings;
 
 	/* @u, where keys are found later from any session, has to be possessed: a session of our own leads to it. */
-	if (keyctl_join_session_keyring(NULL) < 0 ||
-	    keyctl_link(KEY_SPEC_USER_KEYRING, KEY_SPEC_SESSION_KEYRING) < 0)
+	if (key_join_session() < 0 ||
+	    key_link(KEY_SPEC_USER_KEYRING, KEY_SPEC_SESSION_KEYRING) < 0)
 		report_failure(init, FAILURE_SESSION, "%s", strerror(errno));
 	rings->ima = rings_find(".ima");
 	if (!rings->ima) {
