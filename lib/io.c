@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -272,8 +274,9 @@ int pkgima_output_commit(struct pkgima_output *output, int replace, struct pkgim
 			return pkgima_fail(error, r, "cannot create %s: %s", safe, strerror(-r));
 		}
 	}
-	if (renameat2(output->folder, output->temporary, output->folder, output->name,
-		      replace ? 0 : RENAME_NOREPLACE) < 0)
+	/* musl, which ima-init is linked with, has no function for it. */
+	if (syscall(SYS_renameat2, output->folder, output->temporary, output->folder, output->name,
+		    replace ? 0 : RENAME_NOREPLACE) < 0)
 		return pkgima_fail_errno(error, "cannot create %s", safe);
 	free(pkgima_steal_pointer(&output->temporary));
 sync_folder:

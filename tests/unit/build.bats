@@ -45,8 +45,8 @@ gcc_make()
 @test "another compiler or other flags: what was built is built again" {
 	run -0 gcc_make all
 	run -0 clean_make O="$BATS_FILE_TMPDIR/gcc" CC=gcc WERROR=1 -n CFLAGS=-O0 all V=1
-	# probe.c has flags of its own, and log_policy.c is made.
-	[ "$(grep -c -- '-O0 .*-c -o' <<<"$output")" -eq "$(find lib cli dpkg-hook rpm-plugin pkg-ima-init -name '*.c' | wc -l)" ]
+	# probe.c has flags of its own, and log_policy.c is made; ima-init has objects of lib/ of its own.
+	[ "$(grep -- '-O0 .*-c -o' <<<"$output" | grep -vc '/init/lib/')" -eq "$(find lib cli dpkg-hook rpm-plugin pkg-ima-init -name '*.c' | wc -l)" ]
 }
 
 # Everything below a folder but folders, by its name in there.

@@ -47,18 +47,25 @@ clean_make()
 	done < <(sed -n 's/^\trow(.*, "\(.*\)").*/\1/p' "$TOP/pkg-ima-init/failures.h")
 }
 
-@test "static, below 1 MiB, without libcrypto; what does nothing has less than a page or three" {
-	require readelf nm
-	[ "$(stat -c %s "$init")" -lt $((1 << 20)) ]
+@test "static and small, with musl or with the system's C library; what does nothing has less than a page or three" {
+	require readelf nm musl-gcc
+	local other=$BATS_TEST_TMPDIR/build
+	clean_make O="$other" MUSL_GCC= "$other/ima-init"
+	[ "$(stat -c %s "$init")" -lt $((128 << 10)) ]
+	[ "$(stat -c %s "$other/ima-init")" -lt $((1 << 20)) ]
+	diff <("$init" --failures) <("$other/ima-init" --failures)
 	[ "$(stat -c %s "$PKGIMA_BUILD/ima-probe")" -lt 12288 ]
-	for program in "$init" "$PKGIMA_BUILD/ima-probe"; do
+	for program in "$init" "$other/ima-init" "$PKGIMA_BUILD/ima-probe"; do
 		run ! grep -E '\((NEEDED|RPATH|RUNPATH|TEXTREL)\)' <(readelf -dW "$program")
 		run ! grep INTERP <(readelf -lW "$program")
 		readelf -lW "$program" | grep -qE ' GNU_STACK .* RW +0x'
 	done
-	readelf -hW "$init" | grep -q 'Type: *DYN '
-	readelf -lW "$init" | grep -q ' GNU_RELRO '
-	run ! grep -aE 'OpenSSL|libcrypto' "$init"
+	for program in "$init" "$other/ima-init"; do
+		readelf -hW "$program" | grep -q 'Type: *DYN '
+		readelf -dW "$program" | grep -q 'FLAGS_1.*\bPIE\b'
+		readelf -lW "$program" | grep -q ' GNU_RELRO '
+		run ! grep -aE 'OpenSSL|libcrypto' "$program"
+	done
 	run -0 "$PKGIMA_BUILD/ima-probe"
 }
 
