@@ -15,15 +15,26 @@ cd "$work"
 now() { date +%s%N; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# measure BEFORE COMMAND: median seconds of $RUNS runs of COMMAND, each after BEFORE, which is not counted.
+# timed BEFORE COMMAND: seconds of COMMAND, which runs after BEFORE; that is not counted.
+timed() {
+	local start
+	eval "$1" >/dev/null
+	start=$(now)
+	eval "$2" >/dev/null
+	echo "$start $(now)" | awk '{ printf "%.4f\n", ($2 - $1) / 1e9 }'
+}
+# measure BEFORE COMMAND: median seconds of $RUNS runs.
 measure() {
-	local i start
-	for ((i = 0; i < RUNS; i++)); do
-		eval "$1" >/dev/null
-		start=$(now)
-		eval "$2" >/dev/null
-		echo "$start $(now)" | awk '{ printf "%.4f\n", ($2 - $1) / 1e9 }'
-	done | median
+	local i
+	for ((i = 0; i < RUNS; i++)); do timed "$1" "$2"; done | median
+}
+# measure_pairs BEFORE FIRST SECOND: the same of two commands, run in turn, since a disk may be slower the next minute; and
+# the median of how many times as long SECOND took as the FIRST before it.
+measure_pairs() {
+	local i
+	for ((i = 0; i < RUNS; i++)); do echo "$(timed "$1" "$2") $(timed "$1" "$3")"; done >pairs
+	echo "$(awk '{ print $1 }' pairs | median) $(awk '{ print $2 }' pairs | median)" \
+		"$(awk '{ printf "%.4f\n", $2 / $1 }' pairs | median)"
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 peak() { command time -f %M -o peak "$@" >/dev/null; awk '{ printf "%.1f", $1 / 1024 }' peak; }
