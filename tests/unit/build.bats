@@ -353,7 +353,7 @@ needed() # SET...
 	fake 0 $(needed build | grep -vxE 'libssl-dev|fakeroot')
 	run -0 install_dependencies build
 	[[ "${lines[0]}" == *" libssl-dev fakeroot" ]]
-	install='install -y -q --no-install-recommends libssl-dev fakeroot'
+	install='-o Acquire::Retries=6 install -y -q --no-install-recommends libssl-dev fakeroot'
 	diff <(printf '%s\n' "$install" "update -q" "$install") "$calls"
 	: >"$calls"
 	run -0 install_dependencies build
