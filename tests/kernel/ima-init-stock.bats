@@ -170,12 +170,12 @@ go_on_with()
 	mkdir -p "$root/lib/modules/$release/kernel/lib"
 	: >"$root/lib/modules/$release/kernel/lib/crc7.ko.xz"
 	withheld session
-	stopped_with 'no session keyring of its own: Disk quota exceeded'
+	stopped_with 'no session keyring of its own: Quota exceeded'
 	withheld session ima_init=log
 	ended "exit"
 	[[ $output == *"unsigned ran"*"state mode=log"* ]]
 	withheld ring
-	stopped_with 'cannot make and restrict a keyring: _ca: Disk quota exceeded'
+	stopped_with 'cannot make and restrict a keyring: _ca: Quota exceeded'
 	withheld kexec
 	stopped_with 'kexec_load cannot be turned off: Read-only file system'
 	withheld lockdown
@@ -185,7 +185,7 @@ go_on_with()
 	withheld sig_enforce
 	go_on_with 'module signatures cannot be enforced: Read-only file system'
 	withheld detach
-	go_on_with 'cannot detach the file system that ima-init came from: /run/ima-init: Device or resource busy'
+	go_on_with 'cannot detach the file system that ima-init came from: /run/ima-init: Resource busy'
 	said "the policy's signature cannot be set"
 	withheld fault
 	ended stopped
