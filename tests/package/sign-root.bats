@@ -402,9 +402,9 @@ sound()
 	local sources=$work/sources
 	cat /etc/apt/sources.list.d/*.sources >"$sources" 2>/dev/null || :
 	[ -s "$sources" ] || cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list >"$sources"
-	# In a hook of mmdebstrap start-stop-daemon would be another file than afterwards.
+	# In a hook of mmdebstrap start-stop-daemon would be another file than afterwards. Descriptors: see base-root.
 	mmdebstrap --quiet --variant=essential --aptopt='APT::Sandbox::User "root"' \
-		"$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$work/image" "$sources"
+		"$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$work/image" "$sources" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 	sign --root "$work/image"
 	"$PKGIMA" apply --root "$work/image" --certs "$keys/ima.der" --all
 	tar -C "$work/image" --xattrs --xattrs-include='security.*' -cf "$work/image.tar" .
