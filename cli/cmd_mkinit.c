@@ -218,9 +218,9 @@ static int make_packages(struct run *run)
 	int r;
 
 	r = pkgima_mkinit_make_tree(&run->mkinit, run->work, &tree, &run->error);
-	if (r == 0)
+	if (r == 0 && run->mkinit.dpkg)
 		r = pkgima_mkinit_build_deb(&run->mkinit, &tree, run->work, &deb, &run->error);
-	if (r == 0)
+	if (r == 0 && deb)
 		r = finish(run, deb);
 	if (r < 0)
 		return r;
@@ -230,16 +230,36 @@ static int make_packages(struct run *run)
 	return r < 0 ? r : finish(run, rpm);
 }
 
+/* That of the manager that has installed ima-init; where neither has, who looks for it says so. */
+static int open_database(struct run *run, struct pkgima_dpkg **ret_dpkg, struct pkgima_rpmdb **ret_rpmdb)
+{
+	int r = pkgima_dpkg_open(run->mkinit.root_fd, PKGIMA_DPKG_ADMINDIR, ret_dpkg, &run->error);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && pkgima_dpkg_is_installed(*ret_dpkg, "ima-init")) {
+		run->mkinit.dpkg = *ret_dpkg;
+		return 0;
+	}
+	r = pkgima_rpmdb_open(run->mkinit.root_fd, ret_rpmdb, &run->error);
+	run->mkinit.rpmdb = *ret_rpmdb;
+	if (r == -ENOENT && *ret_dpkg) {
+		run->mkinit.dpkg = *ret_dpkg;
+		return 0;
+	}
+	return r == -ENOENT ? pkgima_fail(&run->error, r, "there is no database of dpkg or rpm") : r;
+}
+
 static int make(struct run *run)
 {
 	cleanup_dpkg struct pkgima_dpkg *dpkg = NULL;
+	cleanup_rpmdb struct pkgima_rpmdb *rpmdb = NULL;
 	cleanup_close int root = pkgima_root_open(run->root, &run->error);
 	int r = root < 0 ? root : 0;
 
-	if (r == 0)
-		r = pkgima_dpkg_open(root, PKGIMA_DPKG_ADMINDIR, &dpkg, &run->error);
 	run->mkinit.root_fd = root;
-	run->mkinit.dpkg = dpkg;
+	if (r == 0)
+		r = open_database(run, &dpkg, &rpmdb);
 	if (r == 0)
 		r = load_certificates(run);
 	if (r == 0)
@@ -338,8 +358,9 @@ const struct cli_command cmd_mkinit = {
 	.help = "Usage: pkgima mkinit --ca-cert FILE --cert FILE... --key KEY --policy FILE --out DIR\n"
 		"                     [--init FILE] [--name NAME] [--revision N] [--root DIR]\n"
 		"Makes the site's package ima-init from the installed one, with the site's CA certificate,\n"
-		"certificates and policy in it; every file is signed by the key. Exit status 3, with a\n"
-		"message, also when the .deb was made but rpmbuild is not there to make the .rpm.\n\n"
+		"certificates and policy in it; every file is signed by the key. Where rpm has installed\n"
+		"ima-init there is an .rpm only, with its scriptlets. Exit status 3, with a message, also\n"
+		"when the .deb was made but rpmbuild is not there to make the .rpm.\n\n"
 		"  --ca-cert FILE  the CA certificate\n"
 		"  --cert FILE     a certificate that it issued; the first is that of the key, further ones\n"
 		"                  are those of other keys that are to stay valid\n"

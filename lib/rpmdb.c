@@ -379,20 +379,39 @@ int pkgima_rpmdb_packages(struct pkgima_rpmdb *rpmdb, struct pkgima_error *error
 	return 0;
 }
 
-/* The files of a package; to be released, as the header. The log is begun. */
-static rpmfiles read_files(struct pkgima_rpmdb *rpmdb, size_t index, rpmfiFlags flags, Header *ret_header)
+/* NULL where it cannot be read; to be released. The log is begun. */
+static Header read_header(struct pkgima_rpmdb *rpmdb, size_t index)
 {
 	const struct pkgima_rpmdb_package *package = &rpmdb->packages[index];
 	rpmdbMatchIterator iterator;
-	rpmfiles files = NULL;
+	Header header;
 
 	iterator = rpmtsInitIterator(rpmdb->databases[package->database].ts, RPMDBI_PACKAGES, &package->record,
 				     sizeof(package->record));
-	*ret_header = headerLink(rpmdbNextIterator(iterator));
+	header = headerLink(rpmdbNextIterator(iterator));
 	rpmdbFreeIterator(iterator);
-	if (*ret_header)
-		files = rpmfilesNew(NULL, *ret_header, RPMTAG_BASENAMES, flags);
-	return files;
+	return header;
+}
+
+int pkgima_rpmdb_header(struct pkgima_rpmdb *rpmdb, size_t index, Header *ret_header, struct pkgima_error *error)
+{
+	struct pkgima_rpm_log log;
+	Header header;
+
+	pkgima_rpm_log_begin(&log);
+	header = read_header(rpmdb, index);
+	pkgima_rpm_log_end();
+	if (!header)
+		return pkgima_rpm_fail(&log, error, -EBADMSG, "its header cannot be read");
+	*ret_header = header;
+	return 0;
+}
+
+/* The files of a package; to be released, as the header. The log is begun. */
+static rpmfiles read_files(struct pkgima_rpmdb *rpmdb, size_t index, rpmfiFlags flags, Header *ret_header)
+{
+	*ret_header = read_header(rpmdb, index);
+	return *ret_header ? rpmfilesNew(NULL, *ret_header, RPMTAG_BASENAMES, flags) : NULL;
 }
 
 int pkgima_rpmdb_read_header(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,

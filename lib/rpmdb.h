@@ -30,6 +30,8 @@
 #define PKGIMA_RPMDB_MANIFESTS "/var/lib/pkgima/rpm"
 #define PKGIMA_RPMDB_IDENTITY 65
 
+struct headerToken_s;
+
 /* An installed package. */
 struct pkgima_rpmdb_package {
 	size_t database;           /* index of the database that it is in */
@@ -77,6 +79,10 @@ int pkgima_rpmdb_read(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_en
 /* The same as the header has them, whatever a manifest says; and the header's identity. */
 int pkgima_rpmdb_read_header(struct pkgima_rpmdb *rpmdb, size_t index, struct pkgima_entries *entries,
 			     char identity[PKGIMA_RPMDB_IDENTITY], struct pkgima_error *error);
+
+/* librpm's Header of the package, to be released by headerFree(). */
+int pkgima_rpmdb_header(struct pkgima_rpmdb *rpmdb, size_t index, struct headerToken_s **ret_header,
+			struct pkgima_error *error);
 
 /* Its scripts, as lib/manager.h has it; a name for each kind. */
 int pkgima_rpmdb_scripts(struct pkgima_rpmdb *rpmdb, size_t index,

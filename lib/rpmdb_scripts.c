@@ -24,17 +24,12 @@ int pkgima_rpmdb_scripts(struct pkgima_rpmdb *rpmdb, size_t index,
 			 void (*tell)(void *context, const char *name, const char *text, size_t length), void *context,
 			 struct pkgima_error *error)
 {
-	const struct pkgima_rpmdb_package *package = &rpmdb->packages[index];
-	rpmdbMatchIterator iterator;
-	struct pkgima_rpm_log log;
 	Header header;
-	int r = 0;
+	int r = pkgima_rpmdb_header(rpmdb, index, &header, error);
 
-	pkgima_rpm_log_begin(&log);
-	iterator = rpmtsInitIterator(rpmdb->databases[package->database].ts, RPMDBI_PACKAGES, &package->record,
-				     sizeof(package->record));
-	header = rpmdbNextIterator(iterator);
-	for (size_t i = 0; header && i < sizeof(tags) / sizeof(tags[0]); i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
 		rpmtd data = rpmtdNew();
 		const char *text;
 
@@ -44,9 +39,6 @@ int pkgima_rpmdb_scripts(struct pkgima_rpmdb *rpmdb, size_t index,
 		rpmtdFreeData(data);
 		rpmtdFree(data);
 	}
-	if (!header)
-		r = pkgima_rpm_fail(&log, error, -EBADMSG, "its header cannot be read");
-	rpmdbFreeIterator(iterator);
-	pkgima_rpm_log_end();
-	return r;
+	headerFree(header);
+	return 0;
 }

@@ -119,35 +119,63 @@ static void write_scriptlets(FILE *spec)
 	      "[ \"$1\" -gt 0 ] || [ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all || :\n", spec);
 }
 
-static int write_files(FILE *spec, const struct pkgima_mkinit_tree *tree, struct pkgima_error *error)
+static int check_plain(const struct pkgima_entries *entries, struct pkgima_error *error)
 {
 	char safe[256];
 
+	for (size_t i = 0; i < entries->count; i++)
+		if (!is_plain(entries->list[i].path))
+			return pkgima_fail(error, -EINVAL, "%s: a name that rpmbuild does not take",
+					   pkgima_printable_into(entries->list[i].path, safe, sizeof(safe)));
+	return 0;
+}
+
+static int write_files(FILE *spec, const struct pkgima_mkinit_tree *tree, struct pkgima_error *error)
+{
+	int r = check_plain(&tree->files, error);
+
+	if (r == 0)
+		r = check_plain(&tree->folders, error);
+	if (r < 0)
+		return r;
 	fputs("%install\n", spec);
 	for (size_t i = 0; i < tree->files.count; i++) {
 		const char *path = tree->files.list[i].path;
 
-		if (!is_plain(path))
-			return pkgima_fail(error, -EINVAL, "%s: a name that rpmbuild does not take",
-					   pkgima_printable_into(path, safe, sizeof(safe)));
 		fprintf(spec, "mkdir -p \"$(dirname '%%{buildroot}%s%s')\"\n", usr_of(path), path);
 		fprintf(spec, "cp -a '%s%s' '%%{buildroot}%s%s'\n", tree->folder, path, usr_of(path), path);
 	}
-	fputs("%files\n%defattr(-,root,root,0755)\n%dir /ima\n%dir /etc/ima-init\n%dir /usr/share/ima-init\n", spec);
+	for (size_t i = 0; i < tree->folders.count; i++)
+		fprintf(spec, "mkdir -p '%%{buildroot}%s'\n", tree->folders.list[i].path);
+	fputs("%files\n%defattr(-,root,root,0755)\n", spec);
+	for (size_t i = 0; i < tree->folders.count; i++)
+		fprintf(spec, "%%dir %s\n", tree->folders.list[i].path);
 	for (size_t i = 0; i < tree->files.count; i++)
 		fprintf(spec, "%s%s\n", usr_of(tree->files.list[i].path), tree->files.list[i].path);
 	return 0;
 }
 
+/* Nothing that rpmbuild would expand. */
+static bool is_plain_version(const char *version)
+{
+	return version[strspn(version, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-~^_:")] == '\0';
+}
+
 static int write_spec(const struct pkgima_mkinit_tree *tree, const char *path, struct pkgima_error *error)
 {
-	FILE *spec = fopen(path, "we");
+	FILE *spec;
 	int r;
 
+	if (!is_plain_version(tree->version))
+		return pkgima_fail(error, -EINVAL, "the version of the installed ima-init is none that rpmbuild takes");
+	spec = fopen(path, "we");
 	if (!spec)
 		return pkgima_fail_errno(error, "cannot write a file for rpmbuild");
 	write_preamble(spec, tree);
-	write_scriptlets(spec);
+	if (tree->scriptlets)
+		fputs(tree->scriptlets, spec);
+	else
+		write_scriptlets(spec);
 	r = write_files(spec, tree, error);
 	if (fclose(spec) != 0 && r == 0)
 		r = pkgima_fail_errno(error, "cannot write a file for rpmbuild");

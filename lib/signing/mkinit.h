@@ -7,15 +7,17 @@
 #include "../certificate.h"
 #include "../dpkg.h"
 #include "../entry.h"
+#include "../rpmdb.h"
 
 /*
  * A site's own ima-init: what the installed package ima-init has, with the site's CA certificate, certificates and policy
- * in it. Both packages are made from one folder, by dpkg-deb and rpmbuild, and not signed yet. The same input gives the
- * same bytes.
+ * in it. The packages are made from one folder, by dpkg-deb and rpmbuild, and not signed yet. The same input gives the
+ * same bytes. From an ima-init that rpm has installed there is no .deb: it would have no maintainer scripts.
  */
 struct pkgima_mkinit {
 	int root_fd;                     /* where ima-init is installed */
-	const struct pkgima_dpkg *dpkg;  /* of that root */
+	const struct pkgima_dpkg *dpkg;  /* of that root, where dpkg has installed it; else NULL */
+	struct pkgima_rpmdb *rpmdb;      /* the same of rpm */
 	const char *init;                /* a file instead of that package's /ima/init, or NULL */
 	const char *name;                /* of the site: begins the names of its certificates' files */
 	unsigned long revision;          /* of the site's package, from 1 */
@@ -42,10 +44,12 @@ int pkgima_mkinit_check(const struct pkgima_mkinit *mkinit, struct pkgima_error 
 struct pkgima_mkinit_tree {
 	char *folder;          /* with the package's files, and its control files in DEBIAN; owned */
 	int fd;                /* that folder; owned */
-	char *version;         /* as dpkg has it, owned */
-	char *architecture;    /* as dpkg names it, owned */
+	char *version;         /* EPOCH:VERSION or EPOCH:VERSION-REVISION, owned */
+	char *architecture;    /* as dpkg or rpm name it, owned */
 	char *summary;         /* one line, owned */
+	char *scriptlets;      /* sections of a spec file, owned; NULL where the template's are maintainer scripts */
 	struct pkgima_entries files; /* path and mode of each file and symbolic link, DEBIAN not among them, sorted */
+	struct pkgima_entries folders; /* paths of those that an .rpm is to own */
 };
 void pkgima_mkinit_tree_free(struct pkgima_mkinit_tree *tree);
 #define cleanup_mkinit_tree __attribute__((cleanup(pkgima_mkinit_tree_free)))

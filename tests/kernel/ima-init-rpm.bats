@@ -48,7 +48,7 @@ make_rpms()
 install_rpms()
 {
 	rpm --root="$1" --define '_dbpath /var/lib/rpm' --define "__plugindir $PKGIMA_BUILD" \
-		--load "$TOP/rpm-plugin/macros.transaction_pkgima" -i --nodeps --noscripts --notriggers "${@:2}" 2>&1
+		--load "$TOP/rpm-plugin/macros.transaction_pkgima" -U --nodeps --noscripts --notriggers "${@:2}" 2>&1
 }
 
 # $seed: what is opened on the way is signed; the real init is the runner's.
@@ -106,4 +106,33 @@ setup()
 	start uml "$root" "$tcb"
 	ended panic
 	[[ $output == *"Requested init /ima/init failed (error -13)"* ]]
+}
+
+@test "a site's own ima-init, made from the one that rpm has installed, boots; its policy and key are in force" {
+	local out=$BATS_TEST_TMPDIR/out
+	{
+		cat "$TOP/pkg-ima-init/policies/exec"
+		echo 'audit func=MODULE_CHECK'
+	} >"$BATS_TEST_TMPDIR/policy"
+	"$PKGIMA" mkinit --root "$root" --ca-cert "$dir/keys/ca.pem" --cert "$leaf.pem" --key "$leaf.key" \
+		--policy "$BATS_TEST_TMPDIR/policy" --out "$out"
+	rpm --root="$root" --define '_dbpath /var/lib/rpm' --noplugins -e site
+	[ ! -e "$root/etc/ima-init/policy" ]
+	install_rpms "$root" "$out"/*.rpm
+	[ "$(rpm --root="$root" --define '_dbpath /var/lib/rpm' -q --qf '%{VERSION}-%{RELEASE}\n' ima-init)" = 0.1.0-1+site1 ]
+	rm -rf "$root/var/lib/rpm.lock"
+	cmp "$root/etc/ima-init/policy" "$BATS_TEST_TMPDIR/policy"
+	evmctl ima_verify --key "$leaf.der" "$root/ima/init" 2>&1 | grep 'verification is OK'
+	init_script "$root" <<-'END'
+		try signed; try unsigned; try rogue
+		state
+		while read -r rule; do echo "rule $rule"; done </sys/kernel/security/ima/policy
+		exit 0
+	END
+	start uml "$root" "$tcb"
+	ended "exit 0"
+	denies
+	[[ $output == *"rule audit func=MODULE_CHECK"* ]]
+	[[ $output == *"state mode=enforce"* ]]
+	grep -aq "integrity: Loaded X.509 cert 'leaf:" "$log"
 }

@@ -331,3 +331,130 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	[ "$(cat tree/usr/share/ima-init/away/file)" = evil ]
 	[ "$(find tree -name evil | wc -l)" -eq 0 ]
 }
+
+# rpm_root [SECTION]...: root is one where rpm has installed an ima-init, with a scriptlet of each kind and these sections.
+rpm_root() {
+	command -v rpmbuild >/dev/null || missing "no rpmbuild"
+	cp -r root content
+	rm -rf root rpmroot content/var content/lib
+	cat >ima-init.spec <<-'END'
+		Name: ima-init
+		Version: 0.1.0
+		Release: 3.x99
+		Epoch: 0
+		Summary: 100% of the first process
+		License: none
+		AutoReqProv: no
+		%description
+		test
+		%install
+		mkdir -p %{buildroot}/ima/empty %{buildroot}/usr/share/doc/ima-init
+		cp -a content/. %{buildroot}
+		echo docs >%{buildroot}/usr/share/doc/ima-init/README
+		touch %{buildroot}/etc/ima-init/ghost
+		%pre
+		echo "pre 50%%" $1
+		%post
+		if [ "$1" -gt 1 ]; then
+			echo 'a "b" %%{name} \
+			c'
+		fi
+		%preun -p /bin/bash
+		echo preun
+		%postun -p <lua>
+		print("postun")
+		%posttrans -p /sbin/ldconfig
+		%transfiletriggerin -- /ima /etc/keys
+		while read -r file; do echo "$file"; done
+		%transfiletriggerpostun -P 5 -p /bin/bash -- /etc/ima-init
+		echo gone
+		%filetriggerun -- /usr/lib/x
+		echo x
+		%files
+		%dir /ima
+		%dir /ima/empty
+		/ima/init
+		%dir /etc/ima-init
+		/etc/ima-init/policy
+		%config /etc/ima-init/setting
+		%ghost /etc/ima-init/ghost
+		%dir /etc/keys
+		/etc/keys/x509_ima.der
+		/etc/keys/ima
+		/usr/share/ima-init
+		/usr/lib/systemd/ima-init.service
+		%doc /usr/share/doc/ima-init/README
+	END
+	printf '%s\n' "$@" >>ima-init.spec
+	sed -i "s,cp -a content,cp -a $PWD/content," ima-init.spec
+	rpmbuild -bb --quiet --define "_topdir $PWD/build" --define '__os_install_post %{nil}' --define '_build_id_links none' \
+		ima-init.spec
+	rpm --root "$PWD/root" --define '_dbpath /var/lib/rpm' --force-debian --noplugins -i --nodeps --noscripts \
+		--notriggers --excludedocs build/RPMS/*/*.rpm
+}
+
+site_rpm=out/ima-init-0.1.0-3.x99+site1.x86_64.rpm
+
+@test "from an ima-init that rpm has installed: an .rpm only, with its scriptlets, files and folders" {
+	local scripts='--scripts --filetriggers'
+	rpm_root
+	run -0 mkinit
+	[ "$(ls out)" = "${site_rpm#out/}" ]
+	# shellcheck disable=SC2086 # words
+	diff <(rpm -qp $scripts build/RPMS/*/*.rpm) <(rpm -qp $scripts $site_rpm) >&2
+	# shellcheck disable=SC2086 # words
+	[ "$(rpm -qp $scripts $site_rpm | grep -c 'scriptlet\|^transfiletrigger\|^filetrigger\|^posttrans program')" -eq 8 ]
+	[ "$(rpm -qp --qf '%{EPOCH}:%{VERSION}-%{RELEASE} %{ARCH} %{SUMMARY}' $site_rpm)" = \
+		'1:0.1.0-3.x99+site1 x86_64 100% of the first process' ]
+	[ "$(rpm -qp --qf '[%{FILETRIGGERPRIORITIES} ][%{TRANSFILETRIGGERPRIORITIES} ]' $site_rpm)" = '1000000 1000000 5 ' ]
+	# What was not installed is not asked for, and what the site brings is its own.
+	diff <(rpm -qlp build/RPMS/*/*.rpm | grep -vE '/ghost$|/project.der$|README$' |
+		cat - <(printf '%s\n' /etc/ima-init/policy.sig /etc/keys/ima/site-"$(key_id "$cert")".der \
+			/usr/share/ima-init/ca/site-"$(key_id "$ca")".der) | sort) <(rpm -qlp $site_rpm | sort) >&2
+	run -0 "$PKGIMA" verify --payload --certs "$made/site/ima.der" $site_rpm
+	rpm2cpio $site_rpm | (mkdir rpm && cd rpm && cpio -id --quiet)
+	cmp rpm/ima/init root/ima/init
+	cmp rpm/etc/ima-init/policy policy
+	[ "$(readlink rpm/usr/share/ima-init/default)" = policies/exec ]
+	# The same input, the same bytes.
+	mv out first
+	mkinit
+	cmp first/* out/*
+	# From that of a site: its own mark is not kept.
+	rm -r root
+	rpm --root "$PWD/root" --define '_dbpath /var/lib/rpm' --force-debian --noplugins -i --nodeps --noscripts \
+		--notriggers --nosignature $site_rpm
+	run -0 mkinit --revision 2
+	[ -e out/ima-init-0.1.0-3.x99+site2.x86_64.rpm ]
+}
+
+@test "from an ima-init that rpm has installed: what cannot be taken over as it is is refused" {
+	local section reason
+	while IFS='|' read -r section reason; do
+		cd "$BATS_TEST_TMPDIR"
+		[ -e content ] || cp -r root first
+		rm -rf root build content
+		cp -r first root
+		rpm_root "${section//;/$'\n'}"
+		run -3 mkinit
+		echo "$output"
+		[[ $output == *"$reason"* ]]
+		[ -z "$(ls -A out)" ]
+	done <<-'END'
+		%pretrans;echo a;  %%foo|%pretrans of the installed ima-init: a line of it begins with %, as those of rpmbuild do
+		%pretrans -e;echo %%{x}|%pretrans of the installed ima-init: it is expanded when it runs
+		%pretrans -p "/bin/sh -e";true|%pretrans of the installed ima-init: its interpreter
+		%triggerin -- other;true|triggers on packages, which cannot be taken over
+	END
+	cd "$BATS_TEST_TMPDIR"
+	rm -r root/ima/init
+	run -3 mkinit
+	[[ $output == *"/ima/init of the installed ima-init: No such file"* ]]
+	rm -rf root/var/lib/rpm
+	run -3 mkinit
+	[[ $output == *"there is no database of dpkg or rpm"* ]]
+	mkdir -p root/var/lib/rpm
+	rpm --root "$PWD/root" --define '_dbpath /var/lib/rpm' --initdb
+	run -3 mkinit
+	[[ $output == *"ima-init, from which the site's is made, is not installed"* ]]
+}
