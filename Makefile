@@ -71,9 +71,11 @@ BACKEND_LIBS = $(shell $(PKG_CONFIG) $(if $(BACKEND_STATIC),--static) --libs lib
 # As the backend, and for the same reason; it runs before there is anything else.
 INIT_STATIC ?= -s -static-pie
 # With musl, where its compiler is: a ninth of the size of glibc, and of the pages to be read, hashed and mapped before
-# anything else can run. musl-gcc knows neither the kernel's headers nor static-pie. MUSL_GCC=: with the system's C library.
-MUSL_GCC ?= $(if $(filter cc gcc,$(CC)),$(shell command -v musl-gcc))
-MUSL := $(if $(MUSL_GCC),$(shell sed -n 's|.*"\(/.*\)/musl-gcc\.specs".*|\1|p' $(shell command -v $(MUSL_GCC))))
+# anything else can run. musl-gcc knows neither the kernel's headers nor static-pie. With MUSL_GCC= it is the C library of
+# $(CC), as with any $(CC) but cc and gcc, since musl-gcc is a gcc of its own.
+MUSL_GCC ?= $(if $(filter-out cc gcc,$(CC)),,$(shell command -v musl-gcc))
+MUSL := $(if $(MUSL_GCC),$(shell sed -n 's|.*"\(/.*\)/musl-gcc\.specs".*|\1|p' $(shell command -v $(MUSL_GCC)) /dev/null))
+$(if $(MUSL_GCC),$(if $(MUSL)$(filter file,$(origin MUSL_GCC)),,$(error MUSL_GCC=$(MUSL_GCC): no script that names musl-gcc.specs)))
 INIT_CC := $(if $(MUSL),$(MUSL_GCC) -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch),$(CC))
 INIT_LINK := $(if $(MUSL),-nostartfiles -Wl$(comma)-static$(comma)--no-dynamic-linker$(comma)-z$(comma)text \
 	$(addprefix $(MUSL)/,rcrt1.o crti.o crtn.o))
@@ -386,4 +388,5 @@ help:
 	@echo '         check-programs the C tests alone, for builds of packages'
 	@echo '         sanitize analyze fuzz bench diagrams'
 	@echo 'Variables: prefix DESTDIR CC CFLAGS LDFLAGS O=build V=1 WERROR=1 FUZZ_SECONDS=60 CHECK_JOBS=2 INIT_RECOVERY=yes'
+	@echo '           MUSL_GCC=musl-gcc'
 	@echo '           rpmplugindir rpmmacrosdir zshcompletionsdir RPM_PLUGIN_ABI=nofd|fd|header'

@@ -230,17 +230,32 @@ static int make_packages(struct run *run)
 	return r < 0 ? r : finish(run, rpm);
 }
 
+/* Not where it was removed, and has left conffiles. */
+static int is_installed(const struct pkgima_dpkg *dpkg, struct pkgima_error *error)
+{
+	struct pkgima_dpkg_package *packages;
+	size_t count;
+	int r = pkgima_dpkg_all_packages(dpkg, &packages, &count, error);
+	bool found = false;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		found |= pkgima_dpkg_name_matches("ima-init", packages[i].name);
+	if (r == 0)
+		pkgima_dpkg_packages_free(packages, count);
+	return r < 0 ? r : found;
+}
+
 /* That of the manager that has installed ima-init; where neither has, who looks for it says so. */
 static int open_database(struct run *run, struct pkgima_dpkg **ret_dpkg, struct pkgima_rpmdb **ret_rpmdb)
 {
 	int r = pkgima_dpkg_open(run->mkinit.root_fd, PKGIMA_DPKG_ADMINDIR, ret_dpkg, &run->error);
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (r == 0 && pkgima_dpkg_is_installed(*ret_dpkg, "ima-init")) {
+	if (r == 0)
+		r = is_installed(*ret_dpkg, &run->error);
+	if (r > 0)
 		run->mkinit.dpkg = *ret_dpkg;
-		return 0;
-	}
+	if (r > 0 || (r < 0 && r != -ENOENT))
+		return r;
 	r = pkgima_rpmdb_open(run->mkinit.root_fd, ret_rpmdb, &run->error);
 	run->mkinit.rpmdb = *ret_rpmdb;
 	if (r == -ENOENT && *ret_dpkg) {
@@ -260,7 +275,7 @@ static int make(struct run *run)
 	run->mkinit.root_fd = root;
 	if (r == 0)
 		r = open_database(run, &dpkg, &rpmdb);
-	if (r == 0)
+	if (r >= 0)
 		r = load_certificates(run);
 	if (r == 0)
 		r = load_key(run);

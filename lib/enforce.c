@@ -40,6 +40,7 @@ enum pkgima_enforce_mode pkgima_enforce_settings_mode(const char *text)
 	enum pkgima_enforce_mode mode = PKGIMA_ENFORCE_ENFORCE;
 	struct pkgima_init_conf_line line;
 
+	text = text ? pkgima_init_conf_begin(text) : NULL;
 	while (text && pkgima_init_conf_next(&text, &line))
 		for (int i = 0; !line.problem && !strcmp(line.key, "mode") && i < PKGIMA_ENFORCE_MODE_COUNT; i++)
 			if (!strcmp(line.value, mode_words[i]))
@@ -60,7 +61,7 @@ static bool is_about_mode(const char *line)
 
 int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_text, struct pkgima_error *error)
 {
-	const char *line = text ? text : "";
+	const char *line = text ? pkgima_init_conf_begin(text) : "";
 	size_t room = strlen(line) + 64, used = 0;
 	char *edited = malloc(room);
 

@@ -6,21 +6,33 @@
 
 static const char blanks[] = " \t\r\v\f";
 
-static void end_without_blanks(const char *start, char *end)
+/* How much of @length bytes is left without blanks at the end. */
+static size_t without_blanks(const char *text, size_t length)
 {
-	while (end > start && strchr(blanks, end[-1]))
-		end--;
-	*end = '\0';
+	while (length > 0 && strchr(blanks, text[length - 1]))
+		length--;
+	return length;
+}
+
+/* Where a comment begins, or the line ends. */
+static size_t without_comment(const char *line, size_t length)
+{
+	for (size_t i = 1; i < length; i++)
+		if (line[i] == ';' && strchr(blanks, line[i - 1]))
+			return i;
+	return length;
 }
 
 /* @line has neither line feed nor blanks in front. */
 static void read_line(const char *line, size_t length, struct pkgima_init_conf_line *ret_line)
 {
 	char *text = ret_line->text, *equals;
-	size_t kept = length < PKGIMA_INIT_CONF_LINE_MAX ? length : PKGIMA_INIT_CONF_LINE_MAX;
+	size_t kept;
 
+	length = without_blanks(line, without_comment(line, length));
+	kept = length < PKGIMA_INIT_CONF_LINE_MAX ? length : PKGIMA_INIT_CONF_LINE_MAX;
 	memcpy(text, line, kept);
-	end_without_blanks(text, text + kept);
+	text[kept] = '\0';
 	ret_line->key = ret_line->value = text;
 	ret_line->problem = NULL;
 	equals = strchr(text, '=');
@@ -33,8 +45,13 @@ static void read_line(const char *line, size_t length, struct pkgima_init_conf_l
 		ret_line->problem = "no key=value";
 	} else {
 		ret_line->value = equals + 1 + strspn(equals + 1, blanks);
-		end_without_blanks(text, equals);
+		text[without_blanks(text, (size_t)(equals - text))] = '\0';
 	}
+}
+
+const char *pkgima_init_conf_begin(const char *text)
+{
+	return !strncmp(text, "\xef\xbb\xbf", 3) ? text + 3 : text;
 }
 
 bool pkgima_init_conf_next(const char **text, struct pkgima_init_conf_line *ret_line)

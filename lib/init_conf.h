@@ -7,10 +7,11 @@
 
 /*
  * init.conf, which /ima/init reads and `pkgima enforce` writes. Lines "key=value", with or without blanks around either; one
- * that begins with "#" or ";" is a comment. Read without a library, as the first process has none but the C library.
+ * that begins with "#" or ";" is a comment, and so is what stands behind a blank and ";". Read without a library, as the
+ * first process has none but the C library.
  */
 
-/* Bytes of a line without its blanks: a path, and what it is for. */
+/* Bytes of a line without comments, and blanks at its ends: a path, and what it is for. */
 #define PKGIMA_INIT_CONF_LINE_MAX (PATH_MAX + 64)
 
 struct pkgima_init_conf_line {
@@ -18,6 +19,11 @@ struct pkgima_init_conf_line {
 	const char *problem;       /* why the line does not count, or NULL; @key is then what there is of it */
 	char text[PKGIMA_INIT_CONF_LINE_MAX + 1];
 };
+
+/*
+ * Of a text that an editor has put a mark of its encoding before (U+FEFF), what stands behind it.
+ */
+const char *pkgima_init_conf_begin(const char *text);
 
 /*
  * Takes the next line that says something off *@text, which ends in a NUL. False: there is none. There are no sections:

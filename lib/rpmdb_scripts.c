@@ -4,12 +4,9 @@
 #include <string.h>
 
 #include <rpm/header.h>
-#include <rpm/rpmdb.h>
 #include <rpm/rpmtag.h>
 #include <rpm/rpmtd.h>
-#include <rpm/rpmts.h>
 
-#include "rpm_log.h"
 #include "rpmdb.h"
 
 /* Triggers are lists of scripts. */

@@ -19,7 +19,7 @@
 
 #define LATCH "/ima/latch"
 #define PROOF "/ima/proof"
-/* For a program that does nothing; another one may stand in its place. */
+/* For a program that does nothing; another one may stand in its place. It counts from when the kernel has started it. */
 #define LIMIT_MS 10000
 
 struct trial {
@@ -45,7 +45,7 @@ static int run(void *argument)
 /* A copy of the memory, as fork() makes one, would take longer than all that the child does. */
 static pid_t start(struct trial *trial)
 {
-	static char stack[16 * 1024];
+	static _Alignas(16) char stack[16 * 1024];
 
 	return clone(run, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, trial);
 }

@@ -6,14 +6,14 @@
  */
 #include "init.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../lib/beneath.h"
 
 #define LEAVES "/etc/keys/ima"
-/* Of /proc/keys: some hundred bytes for each key. */
-#define KEYS_MAX ((size_t)256 * 1024)
 
 /* Is it a keyring of root's with this name? A name with a dot in front is the kernel's to give. */
 static bool is_ring(key_serial_t serial, const char *name)
@@ -28,21 +28,38 @@ static bool is_ring(key_serial_t serial, const char *name)
 	       !strcmp(text + strlen(text) - strlen(wanted), wanted);
 }
 
+/* The ring, if it is this line's of /proc/keys, or 0. */
+static key_serial_t ring_of(const char *line, const char *name)
+{
+	key_serial_t serial = (key_serial_t)strtoul(line, NULL, 16);
+	char part[64];
+
+	snprintf(part, sizeof(part), " keyring   %s: ", name);
+	return strstr(line, part) && is_ring(serial, name) ? serial : 0;
+}
+
 key_serial_t rings_find(const char *name)
 {
-	cleanup_free char *keys = malloc(KEYS_MAX);
-	char part[64], *rest = keys, *line;
+	cleanup_close int fd = open("/proc/keys", O_RDONLY | O_CLOEXEC);
+	/* Of a longer line, which no keyring of the kernel's has, the parts are read one by one. */
+	char text[8192], *line, *end;
+	key_serial_t found = 0;
+	size_t used = 0;
+	ssize_t n;
 
-	if (!keys || kernel_read("/proc/keys", keys, KEYS_MAX) < 0)
-		return 0;
-	snprintf(part, sizeof(part), " keyring   %s: ", name);
-	while ((line = strsep(&rest, "\n"))) {
-		key_serial_t serial = (key_serial_t)strtoul(line, NULL, 16);
-
-		if (strstr(line, part) && is_ring(serial, name))
-			return serial;
+	while (!found && fd >= 0 && (n = read(fd, text + used, sizeof(text) - 1 - used)) > 0) {
+		used += (size_t)n;
+		text[used] = '\0';
+		for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
+			*end = '\0';
+			found = ring_of(line, name);
+		}
+		used = strlen(line);
+		memmove(text, line, used);
+		if (used == sizeof(text) - 1)
+			used = 0;
 	}
-	return 0;
+	return found;
 }
 
 size_t rings_count(key_serial_t ring)

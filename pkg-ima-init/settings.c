@@ -161,6 +161,7 @@ void settings_take_file(struct settings *settings, const char *text, settings_pr
 {
 	struct pkgima_init_conf_line line;
 
+	text = pkgima_init_conf_begin(text);
 	while (pkgima_init_conf_next(&text, &line)) {
 		const char *reason = line.problem ? line.problem : take(settings, line.key, line.value, true);
 

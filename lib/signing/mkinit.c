@@ -66,12 +66,13 @@ static const char *rpm_architecture(const char *architecture)
 
 /*
  * Where /lib and the like are links to folders in /usr, as where rpm is at home, a package must not bring them as folders.
+ * A template of rpm's has none.
  */
-static const char *usr_of(const char *path)
+static const char *usr_of(const struct pkgima_mkinit_tree *tree, const char *path)
 {
 	static const char *const merged[] = { "/bin/", "/sbin/", "/lib/", "/lib64/" };
 
-	for (size_t i = 0; i < sizeof(merged) / sizeof(merged[0]); i++)
+	for (size_t i = 0; !tree->scriptlets && i < sizeof(merged) / sizeof(merged[0]); i++)
 		if (!strncmp(path, merged[i], strlen(merged[i])))
 			return "/usr";
 	return "";
@@ -100,7 +101,8 @@ static void write_preamble(FILE *spec, const struct pkgima_mkinit_tree *tree)
 	fputs("Summary: ", spec);
 	for (const char *at = tree->summary; *at; at++)
 		fputs(*at == '%' ? "%%" : (char[]){ *at, '\0' }, spec);
-	fputs("\nLicense: LGPL-2.1-or-later\nAutoReqProv: no\n"
+	fprintf(spec, "\n%s", tree->preamble ? tree->preamble : "License: LGPL-2.1-or-later\n");
+	fputs("AutoReqProv: no\n"
 	      "%description\n"
 	      "The first process of a machine that enforces IMA signatures, with the key, the\n"
 	      "CA certificate and the policy of a site.\n", spec);
@@ -142,8 +144,8 @@ static int write_files(FILE *spec, const struct pkgima_mkinit_tree *tree, struct
 	for (size_t i = 0; i < tree->files.count; i++) {
 		const char *path = tree->files.list[i].path;
 
-		fprintf(spec, "mkdir -p \"$(dirname '%%{buildroot}%s%s')\"\n", usr_of(path), path);
-		fprintf(spec, "cp -a '%s%s' '%%{buildroot}%s%s'\n", tree->folder, path, usr_of(path), path);
+		fprintf(spec, "mkdir -p \"$(dirname '%%{buildroot}%s%s')\"\n", usr_of(tree, path), path);
+		fprintf(spec, "cp -a '%s%s' '%%{buildroot}%s%s'\n", tree->folder, path, usr_of(tree, path), path);
 	}
 	for (size_t i = 0; i < tree->folders.count; i++)
 		fprintf(spec, "mkdir -p '%%{buildroot}%s'\n", tree->folders.list[i].path);
@@ -151,26 +153,17 @@ static int write_files(FILE *spec, const struct pkgima_mkinit_tree *tree, struct
 	for (size_t i = 0; i < tree->folders.count; i++)
 		fprintf(spec, "%%dir %s\n", tree->folders.list[i].path);
 	for (size_t i = 0; i < tree->files.count; i++)
-		fprintf(spec, "%s%s\n", usr_of(tree->files.list[i].path), tree->files.list[i].path);
+		fprintf(spec, "%s%s\n", usr_of(tree, tree->files.list[i].path), tree->files.list[i].path);
 	return 0;
-}
-
-/* Nothing that rpmbuild would expand. */
-static bool is_plain_version(const char *version)
-{
-	return version[strspn(version, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-~^_:")] == '\0';
 }
 
 static int write_spec(const struct pkgima_mkinit_tree *tree, const char *path, struct pkgima_error *error)
 {
-	FILE *spec;
+	FILE *spec = fopen(path, "we");
 	int r;
 
-	if (!is_plain_version(tree->version))
-		return pkgima_fail(error, -EINVAL, "the version of the installed ima-init is none that rpmbuild takes");
-	spec = fopen(path, "we");
 	if (!spec)
-		return pkgima_fail_errno(error, "cannot write a file for rpmbuild");
+		return pkgima_fail(error, -EIO, "cannot write a file for rpmbuild: %s", strerror(errno));
 	write_preamble(spec, tree);
 	if (tree->scriptlets)
 		fputs(tree->scriptlets, spec);
@@ -257,6 +250,8 @@ int pkgima_mkinit_build_rpm(const struct pkgima_mkinit *mkinit, const struct pkg
 	cleanup_free char *spec = NULL, *made = NULL, *path = rpm_name(tree, work);
 	int r;
 
+	if (!is_plain(work))
+		return pkgima_fail(error, -EINVAL, "rpmbuild would not take the temporary folder's name; TMPDIR may give another");
 	if (asprintf(&spec, "%s/ima-init.spec", work) < 0)
 		spec = NULL;
 	if (asprintf(&made, "%s/made.rpm", work) < 0)

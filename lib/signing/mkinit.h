@@ -47,7 +47,8 @@ struct pkgima_mkinit_tree {
 	char *version;         /* EPOCH:VERSION or EPOCH:VERSION-REVISION, owned */
 	char *architecture;    /* as dpkg or rpm name it, owned */
 	char *summary;         /* one line, owned */
-	char *scriptlets;      /* sections of a spec file, owned; NULL where the template's are maintainer scripts */
+	/* Of a template of rpm's: licence and dependencies, and its scriptlets, as lines of a spec file. Owned; else NULL. */
+	char *preamble, *scriptlets;
 	struct pkgima_entries files; /* path and mode of each file and symbolic link, DEBIAN not among them, sorted */
 	struct pkgima_entries folders; /* paths of those that an .rpm is to own */
 };

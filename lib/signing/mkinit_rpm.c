@@ -18,6 +18,8 @@
 #include <rpm/rpmtag.h>
 #include <rpm/rpmtd.h>
 
+#include "../escape.h"
+
 /* RPMSCRIPT_FLAG_EXPAND, RPMSCRIPT_FLAG_QFORMAT of rpm's lib/rpmscript.h: the text is not what will run. */
 #define FLAGS_REFUSED 3U
 /* RPMTRIGGER_DEFAULT_PRIORITY of rpm's lib/rpmtriggers.h */
@@ -33,6 +35,7 @@ static const struct scriptlet { const char *section, *text, *program, *flags; } 
 	{ "%posttrans", "Posttrans", "Posttransprog", "Posttransflags" },
 	{ "%preuntrans", "Preuntrans", "Preuntransprog", "Preuntransflags" },
 	{ "%postuntrans", "Postuntrans", "Postuntransprog", "Postuntransflags" },
+	{ "%verifyscript", "Verifyscript", "Verifyscriptprog", "Verifyscriptflags" },
 };
 
 static const struct triggers {
@@ -42,6 +45,13 @@ static const struct triggers {
 	  "Filetriggerindex", "Filetriggerflags", "Filetriggerpriorities" },
 	{ "%transfiletrigger", "Transfiletriggerscripts", "Transfiletriggerscriptprog", "Transfiletriggerscriptflags",
 	  "Transfiletriggername", "Transfiletriggerindex", "Transfiletriggerflags", "Transfiletriggerpriorities" },
+};
+
+static const struct { const char *field; rpmTagVal tag; } dependencies[] = {
+	{ "Requires", RPMTAG_REQUIRENAME }, { "Recommends", RPMTAG_RECOMMENDNAME }, { "Suggests", RPMTAG_SUGGESTNAME },
+	{ "Supplements", RPMTAG_SUPPLEMENTNAME }, { "Enhances", RPMTAG_ENHANCENAME },
+	{ "OrderWithRequires", RPMTAG_ORDERNAME }, { "Conflicts", RPMTAG_CONFLICTNAME },
+	{ "Obsoletes", RPMTAG_OBSOLETENAME }, { "Provides", RPMTAG_PROVIDENAME },
 };
 
 /* A tag's value, of so many elements. */
@@ -209,6 +219,64 @@ static int write_scriptlets(FILE *out, Header header, struct pkgima_error *error
 	return r;
 }
 
+/* Those that rpmbuild makes by itself: for the package's own name, for interpreters, and for what rpm has to know. */
+static bool is_automatic(const char *name, rpmsenseFlags flags)
+{
+	size_t length = strlen(PKGIMA_MKINIT_TEMPLATE);
+
+	return flags & (RPMSENSE_RPMLIB | RPMSENSE_INTERP | RPMSENSE_CONFIG) ||
+	       (!strncmp(name, PKGIMA_MKINIT_TEMPLATE, length) && (!name[length] || name[length] == '('));
+}
+
+/* Only those with a parenthesis before them may have blanks. */
+static bool is_dependency_word(const char *text)
+{
+	bool rich = *text == '(';
+
+	for (; *text; text++)
+		if ((unsigned char)*text < (rich ? 0x20 : 0x21) || (unsigned char)*text > 0x7e || strchr("%,\\", *text))
+			return false;
+	return true;
+}
+
+static int write_dependencies(FILE *out, const char *field, rpmds list, struct pkgima_error *error)
+{
+	while (rpmdsNext(list) >= 0) {
+		const char *name = rpmdsN(list), *version = rpmdsEVR(list);
+		rpmsenseFlags flags = rpmdsFlags(list);
+
+		if (!name || is_automatic(name, flags))
+			continue;
+		if (!*name || !is_dependency_word(name) || (version && !is_dependency_word(version)))
+			return pkgima_fail(error, -EINVAL, "a dependency (%s) of the installed ima-init is none that a spec "
+					   "file has", field);
+		fprintf(out, "%s: %s", field, name);
+		if (version && *version && flags & RPMSENSE_SENSEMASK)
+			fprintf(out, " %s%s%s %s", flags & RPMSENSE_LESS ? "<" : "", flags & RPMSENSE_GREATER ? ">" : "",
+				flags & RPMSENSE_EQUAL ? "=" : "", version);
+		fputc('\n', out);
+	}
+	return 0;
+}
+
+static int write_preamble(FILE *out, Header header, struct pkgima_error *error)
+{
+	const char *license = headerGetString(header, RPMTAG_LICENSE);
+	int r = 0;
+
+	fputs("License: ", out);
+	for (; license && *license && *license != '\n'; license++)
+		fputs(*license == '%' ? "%%" : (char[]){ *license, '\0' }, out);
+	fputc('\n', out);
+	for (size_t i = 0; i < sizeof(dependencies) / sizeof(dependencies[0]) && r == 0; i++) {
+		rpmds list = rpmdsNew(header, dependencies[i].tag, 0);
+
+		r = write_dependencies(out, dependencies[i].field, list, error);
+		rpmdsFree(list);
+	}
+	return r;
+}
+
 /* The newest that is installed. */
 static int find_header(const struct pkgima_mkinit *mkinit, Header *ret_header, struct pkgima_error *error)
 {
@@ -247,6 +315,46 @@ static bool is_there(rpmfiles files, int index)
 	       (state == RPMFILE_STATE_NORMAL || state == RPMFILE_STATE_NETSHARED);
 }
 
+static bool is_root(const char *name)
+{
+	return name && !strcmp(name, "root");
+}
+
+/* What would not come out the same; NULL: nothing. */
+static const char *foreign_attribute(rpmfiles files, int index)
+{
+	const char *capabilities = rpmfilesFCaps(files, index);
+
+	if (!is_root(rpmfilesFUser(files, index)) || !is_root(rpmfilesFGroup(files, index)))
+		return "it is not root's";
+	if (capabilities && *capabilities)
+		return "it has capabilities";
+	if (rpmfilesFFlags(files, index) & RPMFILE_CONFIG)
+		return "it is %config";
+	if (S_ISDIR(rpmfilesFMode(files, index)) && (rpmfilesFMode(files, index) & 07777) != 0755)
+		return "its mode is not 0755";
+	return NULL;
+}
+
+static int copy_file(struct pkgima_mkinit_tree *tree, const struct pkgima_mkinit *mkinit, rpmfiles files, int index,
+		     struct pkgima_error *error)
+{
+	cleanup_free char *path = rpmfilesFN(files, index);
+	bool is_folder = S_ISDIR(rpmfilesFMode(files, index));
+	const char *problem = foreign_attribute(files, index);
+	char safe[256];
+
+	if (!path)
+		return pkgima_fail(error, -ENOMEM, "no memory for the files of ima-init");
+	if (!is_folder && pkgima_mkinit_is_replaced(path))
+		return 0;
+	if (problem)
+		return pkgima_fail(error, -EINVAL, "%s of the installed ima-init cannot be taken over: %s",
+				   pkgima_printable_into(path, safe, sizeof(safe)), problem);
+	return is_folder ? pkgima_mkinit_note_folder(tree, path, error) :
+			   pkgima_mkinit_copy(tree, mkinit, path, false, error);
+}
+
 int pkgima_mkinit_rpm_copy(struct pkgima_mkinit_tree *tree, const struct pkgima_mkinit *mkinit, struct pkgima_error *error)
 {
 	rpmfiles files = NULL;
@@ -255,20 +363,30 @@ int pkgima_mkinit_rpm_copy(struct pkgima_mkinit_tree *tree, const struct pkgima_
 
 	if (r < 0)
 		return r;
-	files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_FILETRIGGER & ~(RPMFI_NOFILEMODES | RPMFI_NOFILEFLAGS |
-										      RPMFI_NOFILESTATES));
+	files = rpmfilesNew(NULL, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
 	if (!files)
 		r = pkgima_fail(error, -EBADMSG, "the list of files of the installed ima-init is malformed");
-	for (int i = 0, count = (int)rpmfilesFC(files); i < count && r == 0; i++) {
-		cleanup_free char *path = is_there(files, i) ? rpmfilesFN(files, i) : NULL;
-
-		if (path && S_ISDIR(rpmfilesFMode(files, i)))
-			r = pkgima_mkinit_note_folder(tree, path, error);
-		else if (path)
-			r = pkgima_mkinit_copy(tree, mkinit, path, false, error);
-	}
+	for (int i = 0, count = (int)rpmfilesFC(files); i < count && r == 0; i++)
+		if (is_there(files, i))
+			r = copy_file(tree, mkinit, files, i, error);
 	rpmfilesFree(files);
 	headerFree(header);
+	return r;
+}
+
+/* @write's lines about the package, as a text that is the caller's. */
+static int lines_of(Header header, int (*write)(FILE *out, Header header, struct pkgima_error *error), char **ret_text,
+		    struct pkgima_error *error)
+{
+	size_t length;
+	FILE *out = open_memstream(ret_text, &length);
+	int r;
+
+	if (!out)
+		return pkgima_fail(error, -ENOMEM, "no memory for a file for rpmbuild");
+	r = write(out, header, error);
+	if (fclose(out) != 0 && r == 0)
+		r = pkgima_fail(error, -ENOMEM, "no memory for a file for rpmbuild");
 	return r;
 }
 
@@ -277,8 +395,6 @@ int pkgima_mkinit_rpm_describe(struct pkgima_mkinit_tree *tree, const struct pkg
 {
 	cleanup_free char *version = NULL;
 	Header header = NULL;
-	size_t length;
-	FILE *out;
 	int r = find_header(mkinit, &header, error);
 
 	if (r < 0)
@@ -287,15 +403,14 @@ int pkgima_mkinit_rpm_describe(struct pkgima_mkinit_tree *tree, const struct pkg
 	tree->version = version ? pkgima_mkinit_version(version, mkinit->revision) : NULL;
 	tree->architecture = headerGetAsString(header, RPMTAG_ARCH);
 	tree->summary = headerGetAsString(header, RPMTAG_SUMMARY);
-	out = open_memstream(&tree->scriptlets, &length);
-	if (!tree->version || !tree->architecture || !tree->summary || !out)
+	if (!tree->version || !tree->architecture || !tree->summary)
 		r = pkgima_fail(error, -EINVAL, "rpm's database has no version, architecture or summary of ima-init");
 	else
 		tree->summary[strcspn(tree->summary, "\n")] = '\0';
 	if (r == 0)
-		r = write_scriptlets(out, header, error);
-	if (out && fclose(out) != 0 && r == 0)
-		r = pkgima_fail(error, -ENOMEM, "no memory for scriptlets");
+		r = lines_of(header, write_preamble, &tree->preamble, error);
+	if (r == 0)
+		r = lines_of(header, write_scriptlets, &tree->scriptlets, error);
 	headerFree(header);
 	return r;
 }

@@ -33,6 +33,7 @@ void pkgima_mkinit_tree_free(struct pkgima_mkinit_tree *tree)
 	free(tree->version);
 	free(tree->architecture);
 	free(tree->summary);
+	free(tree->preamble);
 	free(tree->scriptlets);
 	pkgima_entries_free(&tree->files);
 	pkgima_entries_free(&tree->folders);
@@ -199,7 +200,6 @@ char *pkgima_mkinit_version(const char *version, unsigned long revision)
 	return text;
 }
 
-
 static int put_init(struct pkgima_mkinit_tree *tree, const struct pkgima_mkinit *mkinit, struct pkgima_error *error)
 {
 	cleanup_free char *name = pkgima_printable(mkinit->init);
@@ -246,6 +246,19 @@ static int put_site(struct pkgima_mkinit_tree *tree, const struct pkgima_mkinit 
 		r = pkgima_mkinit_put(tree, PKGIMA_MKINIT_POLICY_SIGNATURE, mkinit->policy_signature.bytes,
 			mkinit->policy_signature.length, 0644, error);
 	return r;
+}
+
+/* Both are part of file names, and of what rpmbuild expands. */
+static int check_words(const struct pkgima_mkinit_tree *tree, struct pkgima_error *error)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	const char *at = tree->version;
+
+	while (at[strspn(at, plain)] && strchr(".+~^:", at[strspn(at, plain)]))
+		at += strspn(at, plain) + 1;
+	if (at[strspn(at, plain)] || tree->architecture[strspn(tree->architecture, plain)])
+		return pkgima_fail(error, -EINVAL, "the installed ima-init has a version or an architecture that no package has");
+	return 0;
 }
 
 /* Modes of folders, and the time of all, do not depend on who makes the tree and when. */
@@ -297,6 +310,8 @@ int pkgima_mkinit_make_tree(const struct pkgima_mkinit *mkinit, const char *work
 	if (r == 0)
 		r = mkinit->dpkg ? pkgima_mkinit_dpkg_describe(&tree, mkinit, error) :
 				   pkgima_mkinit_rpm_describe(&tree, mkinit, error);
+	if (r == 0)
+		r = check_words(&tree, error);
 	if (r < 0)
 		return r;
 	r = settle(&tree, mkinit->when);

@@ -67,6 +67,10 @@ clean_make()
 		run ! grep -aE 'OpenSSL|libcrypto' "$program"
 	done
 	run -0 "$PKGIMA_BUILD/ima-probe"
+	for name in clang no-such-program; do
+		run ! clean_make O="$other" MUSL_GCC=$name "$other/ima-init"
+		[[ $output == *"MUSL_GCC=$name: no script that names musl-gcc.specs"* ]]
+	done
 }
 
 @test "when it is not the first process: help, version, nothing else" {

@@ -332,7 +332,8 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	[ "$(find tree -name evil | wc -l)" -eq 0 ]
 }
 
-# rpm_root [SECTION]...: root is one where rpm has installed an ima-init, with a scriptlet of each kind and these sections.
+# rpm_root [LINE]...: root is one where rpm has installed an ima-init, with a scriptlet of each kind; its spec file has these
+# lines at the end, which is in the list of files.
 rpm_root() {
 	command -v rpmbuild >/dev/null || missing "no rpmbuild"
 	cp -r root content
@@ -343,8 +344,16 @@ rpm_root() {
 		Release: 3.x99
 		Epoch: 0
 		Summary: 100% of the first process
-		License: none
+		License: GPL-3.0-or-later AND 50%% more
 		AutoReqProv: no
+		Requires: tool >= 1.2-3
+		Requires(post): coreutils
+		Recommends: (pkgima if rpm)
+		Suggests: dracut = 1:59
+		Conflicts: old < 3
+		Obsoletes: older <= 2
+		Provides: first-process = 0.1.0
+		OrderWithRequires: systemd
 		%description
 		test
 		%install
@@ -364,6 +373,8 @@ rpm_root() {
 		%postun -p <lua>
 		print("postun")
 		%posttrans -p /sbin/ldconfig
+		%verifyscript
+		echo verified
 		%transfiletriggerin -- /ima /etc/keys
 		while read -r file; do echo "$file"; done
 		%transfiletriggerpostun -P 5 -p /bin/bash -- /etc/ima-init
@@ -376,7 +387,7 @@ rpm_root() {
 		/ima/init
 		%dir /etc/ima-init
 		/etc/ima-init/policy
-		%config /etc/ima-init/setting
+		/etc/ima-init/setting
 		%ghost /etc/ima-init/ghost
 		%dir /etc/keys
 		/etc/keys/x509_ima.der
@@ -403,7 +414,15 @@ site_rpm=out/ima-init-0.1.0-3.x99+site1.x86_64.rpm
 	# shellcheck disable=SC2086 # words
 	diff <(rpm -qp $scripts build/RPMS/*/*.rpm) <(rpm -qp $scripts $site_rpm) >&2
 	# shellcheck disable=SC2086 # words
-	[ "$(rpm -qp $scripts $site_rpm | grep -c 'scriptlet\|^transfiletrigger\|^filetrigger\|^posttrans program')" -eq 8 ]
+	[ "$(rpm -qp $scripts $site_rpm | grep -c 'scriptlet\|^transfiletrigger\|^filetrigger\|^posttrans program')" -eq 9 ]
+	# All but the version of its own name.
+	for tag in REQUIRE RECOMMEND SUGGEST CONFLICT OBSOLETE PROVIDE ORDER; do
+		dependencies="[%{${tag}NAME} %{${tag}FLAGS:depflags} %{${tag}VERSION}\n]"
+		rpm -qp --qf "$dependencies" build/RPMS/*/*.rpm | grep -v ^ima-init | sort -u >"$tag"
+		[ -s "$tag" ]
+		diff "$tag" <(rpm -qp --qf "$dependencies" $site_rpm | grep -v ^ima-init | sort -u) >&2
+	done
+	[ "$(rpm -qp --qf '%{LICENSE}' $site_rpm)" = 'GPL-3.0-or-later AND 50% more' ]
 	[ "$(rpm -qp --qf '%{EPOCH}:%{VERSION}-%{RELEASE} %{ARCH} %{SUMMARY}' $site_rpm)" = \
 		'1:0.1.0-3.x99+site1 x86_64 100% of the first process' ]
 	[ "$(rpm -qp --qf '[%{FILETRIGGERPRIORITIES} ][%{TRANSFILETRIGGERPRIORITIES} ]' $site_rpm)" = '1000000 1000000 5 ' ]
@@ -429,13 +448,13 @@ site_rpm=out/ima-init-0.1.0-3.x99+site1.x86_64.rpm
 }
 
 @test "from an ima-init that rpm has installed: what cannot be taken over as it is is refused" {
-	local section reason
-	while IFS='|' read -r section reason; do
+	local line reason
+	cp -r root first
+	while IFS='|' read -r line reason; do
 		cd "$BATS_TEST_TMPDIR"
-		[ -e content ] || cp -r root first
-		rm -rf root build content
+		rm -rf root build content out
 		cp -r first root
-		rpm_root "${section//;/$'\n'}"
+		rpm_root "${line//;/$'\n'}"
 		run -3 mkinit
 		echo "$output"
 		[[ $output == *"$reason"* ]]
@@ -445,9 +464,15 @@ site_rpm=out/ima-init-0.1.0-3.x99+site1.x86_64.rpm
 		%pretrans -e;echo %%{x}|%pretrans of the installed ima-init: it is expanded when it runs
 		%pretrans -p "/bin/sh -e";true|%pretrans of the installed ima-init: its interpreter
 		%triggerin -- other;true|triggers on packages, which cannot be taken over
+		%config /etc/ima-init/setting|/etc/ima-init/setting of the installed ima-init cannot be taken over: it is %config
+		%attr(755,daemon,root) /ima/init|/ima/init of the installed ima-init cannot be taken over: it is not root's
+		%dir %attr(700,root,root) /ima|/ima of the installed ima-init cannot be taken over: its mode is not 0755
+		%caps(cap_net_raw=ep) /ima/init|/ima/init of the installed ima-init cannot be taken over: it has capabilities
 	END
-	cd "$BATS_TEST_TMPDIR"
-	rm -r root/ima/init
+	rm -rf root build content out
+	cp -r first root
+	rpm_root
+	rm root/ima/init
 	run -3 mkinit
 	[[ $output == *"/ima/init of the installed ima-init: No such file"* ]]
 	rm -rf root/var/lib/rpm
@@ -457,4 +482,33 @@ site_rpm=out/ima-init-0.1.0-3.x99+site1.x86_64.rpm
 	rpm --root "$PWD/root" --define '_dbpath /var/lib/rpm' --initdb
 	run -3 mkinit
 	[[ $output == *"ima-init, from which the site's is made, is not installed"* ]]
+}
+
+@test "rpm's ima-init is taken where dpkg has one that was removed" {
+	local dpkg=$BATS_TEST_TMPDIR/dpkg
+	cp -r root/var/lib/dpkg "$dpkg"
+	rpm_root
+	mkdir -p root/var/lib
+	cp -r "$dpkg" root/var/lib
+	sed -i '/^Package: ima-init$/,/^$/s/^Status: .*/Status: deinstall ok config-files/' root/var/lib/dpkg/status
+	run -0 mkinit
+	[ "$(ls out)" = "${site_rpm#out/}" ]
+}
+
+@test "nothing is expanded: an architecture, a version and a temporary folder that are commands" {
+	command -v rpmbuild >/dev/null || missing "no rpmbuild"
+	mkdir "tmp%(touch ran)"
+	TMPDIR=$PWD/tmp%\(touch\ ran\) run -3 mkinit
+	[[ $output == *"rpmbuild would not take the temporary folder's name"* ]]
+	for word in 'Architecture: amd64%(touch ran)' 'Version: 1%(touch ran)' 'Version: 1/2' 'Architecture: ../amd64'; do
+		cp root/var/lib/dpkg/status status
+		sed -i "/^Package: ima-init$/,/^$/s|^${word%%:*}: .*|$word|" root/var/lib/dpkg/status
+		rm -rf out
+		run -3 mkinit
+		echo "$output"
+		[[ $output == *"a version or an architecture that no package has"* ]]
+		[ -z "$(ls -A out)" ]
+		cp status root/var/lib/dpkg/status
+	done
+	[ ! -e ran ]
 }

@@ -207,6 +207,8 @@ static void test_file(void **state)
 	assert_int_equal(settings.mode, MODE_LOG);
 	assert_string_equal(settings.exec, "/bin/sh");
 	assert_false(settings.kexec || settings.lockdown || settings.modules);
+	settings = take_file("mode = enforce ; as agreed", &problems);
+	assert_true(settings.mode == MODE_ENFORCE && settings.asked && problems.count == 0);
 	settings = take_file("mode=off\nmode=enforce\n", &problems);
 	assert_true(settings.mode == MODE_ENFORCE && settings.asked);
 	settings = take_file("[section]\nmode=off\n", &problems);
@@ -232,7 +234,11 @@ static void test_lines(void **state)
 		{ "\n\n ;mode=off\n # mode=off\n#\n;\nmode=log\n \n", MODE_LOG, 0, "" },
 		/* No value of ours: what stands behind it is a part of it. */
 		{ "mode=off # why\n", MODE_ENFORCE, 1, "mode: unknown value" },
-		{ "mode=off ; why\n", MODE_ENFORCE, 1, "mode: unknown value" },
+		{ "mode=off;why\n", MODE_ENFORCE, 1, "mode: unknown value" },
+		{ "mode=log ; why\nkexec\t=\tkeep\t;=[ why", MODE_LOG, 0, "" },
+		{ "exec=/a;b ;\nmode=log\n", MODE_LOG, 0, "" },
+		{ "\xef\xbb\xbf" "mode=log\n", MODE_LOG, 0, "" },
+		{ "\xef\xbb\xbf[a]\nmode=off\n", MODE_ENFORCE, 1, "[a]: there are no sections" },
 		{ "mode=\n", MODE_ENFORCE, 1, "mode: unknown value" },
 		{ "mode=log=off\n", MODE_ENFORCE, 1, "mode: unknown value" },
 		{ "=off\nmode=log\n", MODE_LOG, 1, ": unknown setting" },
@@ -268,12 +274,21 @@ static struct settings take_exec(size_t length, struct problems *problems)
 
 static void test_long_lines(void **state)
 {
+	cleanup_bytes struct support_bytes blanks = { 0 };
 	struct problems problems;
 	struct settings settings = take_exec(PATH_MAX - 1, &problems);
 
 	(void)state;
+	support_append(&blanks, "mode=log", 8);
+	for (int i = 0; i < 3 * PATH_MAX; i++)
+		support_append(&blanks, " ", 1);
+	support_append(&blanks, "", 1);
 	assert_int_equal(problems.count, 0);
 	assert_int_equal(strlen(settings.exec), PATH_MAX - 1);
+	/* Blanks at the end do not count. */
+	settings = take_file(blanks.data ? (char *)blanks.data : "", &problems);
+	assert_int_equal(problems.count, 0);
+	assert_int_equal(settings.mode, MODE_LOG);
 	settings = take_exec(PATH_MAX, &problems);
 	assert_string_equal(problems.all, "exec: too long\n");
 	assert_string_equal(settings.exec, "/sbin/init");
