@@ -54,5 +54,20 @@ try 'signed by the second key, before' "$t/second"
 try 'certificate by the CA' with_keys "keyctl padd asymmetric '' %keyring:_ima <$t/second.der && echo taken"
 try 'signed by the second key' "$t/second"
 
+# It cannot be given one by a link, nor take others from now on; and one that stands in its place is not asked.
+try 'rogue certificate, linked' with_keys "keyctl link \$(keyctl padd asymmetric '' @s <$t/rogue.der) %keyring:_ima"
+try 'another restriction' with_keys 'keyctl restrict_keyring %keyring:_ima'
+try 'CA ring' with_keys "keyctl padd asymmetric '' %keyring:_ca <$t/rogue.der"
+try 'another _ima in its place' with_keys "keyctl padd asymmetric '' \$(keyctl newring _ima @u) <$t/rogue.der >/dev/null &&
+	keyctl list %keyring:_ima | head -n 1"
+new another rogue
+new good fine
+try 'rogue, with another _ima in its place' with_keys "$t/another"
+try 'signed, with another _ima in its place' with_keys "$t/good"
+
+for value in 0x80000000 0x80000002 1; do
+	try "EVM $value" sh -c "echo $value >/sys/kernel/security/evm"
+done
+
 modprobe dummy
 echo "MODULE $(grep -c '^dummy ' /proc/modules)"

@@ -107,11 +107,26 @@ enforces()
 	refused "$(tried 'signed by the second key, before')"
 	[[ $(tried 'certificate by the CA') == *"taken "* ]]
 	[ "$(tried 'signed by the second key')" = 'fine ' ]
+	[[ $(tried 'rogue certificate, linked') == *"Required key not available"* ]]
+	[[ $(tried 'another restriction') == *"File exists"* ]]
+	[[ $(tried 'CA ring') == *"Operation not permitted"* ]]
+	[ "$(tried 'another _ima in its place')" = '1 key in keyring: ' ]
+	refused "$(tried 'rogue, with another _ima in its place')"
+	[ "$(tried 'signed, with another _ima in its place')" = 'fine ' ]
+	evm_is_closed
 	# Of what booting itself has executed nothing was denied.
 	grep -E 'type=1800 .* res=0' "$audit" |
 		grep -vE 'name="(/m/[a-z0-9]*|/opt/t|)/[a-z0-9.-]*"|name="memfd:program"' >"$BATS_TEST_TMPDIR/denied" || :
 	cat "$BATS_TEST_TMPDIR/denied"
 	[ ! -s "$BATS_TEST_TMPDIR/denied" ]
+}
+
+# No value can be written any more.
+evm_is_closed()
+{
+	for value in 0x80000000 0x80000002 1; do
+		[[ $(tried "EVM $value") == *"Operation not permitted"* ]]
+	done
 }
 
 refused()
@@ -233,6 +248,9 @@ plain_script()
 		echo "SYSTEM $(systemctl is-system-running --wait) $(systemctl is-active multi-user.target)"
 		echo "RAN $(/opt/t/ran)"
 		echo "INIT $(tr '\0' ' ' </proc/1/cmdline)"
+		for value in 0x80000000 0x80000002 1; do
+			echo "TRY EVM $value: $( (echo $value >/sys/kernel/security/evm) 2>&1)"
+		done
 	END
 }
 
@@ -248,6 +266,7 @@ boots_plainly()
 
 @test "recovery: ima_init=off boots the same image plainly" {
 	boots_plainly 6.12 "$tools.img" "$BATS_FILE_TMPDIR/tools-6.12" ima_init=off
+	evm_is_closed
 	grep -q '^STATE mode=off ' "$out"
 }
 
@@ -264,6 +283,7 @@ boots_plainly()
 	grep -q '^stopped' "$BATS_TEST_TMPDIR/result"
 	grep -aq 'ima-init: the kernel does not take the policy: .*; the boot stops' "$console"
 	boots_plainly 6.1 "$dracut.img" "$BATS_TEST_TMPDIR/initrd" ima_init=log
+	evm_is_closed
 	grep -q '^STATE mode=log policy=log ' "$out"
 }
 

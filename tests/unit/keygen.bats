@@ -230,8 +230,11 @@ ca/ca.der $id" ]
 	[[ "$output" == *"/etc/keys/ima/rogue.der"*"CN=Rogue"*"[not issued by a CA certificate"* ]]
 	[[ "$output" == *"/etc/keys/ima/text.der"*"[no X.509 certificate"* ]]
 	[[ "$(tail -1 <<<"$output")" == "kernel keyring: "* ]]
+	# When it expires, as openssl says it.
+	expiry=$(date -u -d "$(openssl x509 -in ima/ima.pem -noout -enddate | cut -d= -f2)" +%Y-%m-%dT%H:%M:%SZ)
+	[[ "$output" == *"/etc/keys/ima/good.der"*"${expiry%T*}"*"[accepted]"* ]]
 	"$PKGIMA" keys list --root root --json >list.json
-	python3 - "$(key_id ima/ima.pem)" "$(sha256sum <ima/ima.der | cut -d' ' -f1)" <<-'END'
+	python3 - "$(key_id ima/ima.pem)" "$(sha256sum <ima/ima.der | cut -d' ' -f1)" "$expiry" <<-'END'
 		import json, sys
 		document = json.load(open("list.json"))
 		assert set(document) == {"certificates", "keyring"}
@@ -244,6 +247,7 @@ ca/ca.der $id" ]
 		assert good["key_id"] == sys.argv[1] and good["fingerprint"] == sys.argv[2]
 		assert good["accepted"] is True and good["problem"] is None and good["ca"] is False
 		assert rogue["accepted"] is False and rogue["problem"]
+		assert good["not_after"] == sys.argv[3], good["not_after"]
 		assert items["/etc/keys/ima-ca/site.der"]["ca"] is True
 		assert items["/etc/keys/ima/text.der"]["key_id"] is None
 	END
