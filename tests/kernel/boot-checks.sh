@@ -58,15 +58,17 @@ try 'signed by the second key' "$t/second"
 try 'rogue certificate, linked' with_keys "keyctl link \$(keyctl padd asymmetric '' @s <$t/rogue.der) %keyring:_ima"
 try 'another restriction' with_keys 'keyctl restrict_keyring %keyring:_ima'
 try 'CA ring' with_keys "keyctl padd asymmetric '' %keyring:_ca <$t/rogue.der"
-try 'another _ima in its place' with_keys "keyctl padd asymmetric '' \$(keyctl newring _ima @u) <$t/rogue.der >/dev/null &&
-	keyctl list %keyring:_ima | head -n 1"
 new another rogue
 new good fine
-try 'rogue, with another _ima in its place' with_keys "$t/another"
-try 'signed, with another _ima in its place' with_keys "$t/good"
+try 'another _ima in its place' with_keys "own=\$(keyctl search @u keyring _ima) && keyctl link \$own @s &&
+	keyctl padd asymmetric '' \$(keyctl newring _ima @u) <$t/rogue.der >/dev/null &&
+	[ \$own != \$(keyctl search @u keyring _ima) ] && echo replaced
+	$t/another
+	$t/good
+	keyctl link \$own @u && [ \$own = \$(keyctl search @u keyring _ima) ] && echo back"
 
 for value in 0x80000000 0x80000002 1; do
-	try "EVM $value" sh -c "echo $value >/sys/kernel/security/evm"
+	try "EVM $value" sh -c "env echo $value >/sys/kernel/security/evm"
 done
 
 modprobe dummy

@@ -110,9 +110,8 @@ enforces()
 	[[ $(tried 'rogue certificate, linked') == *"Required key not available"* ]]
 	[[ $(tried 'another restriction') == *"File exists"* ]]
 	[[ $(tried 'CA ring') == *"Operation not permitted"* ]]
-	[ "$(tried 'another _ima in its place')" = '1 key in keyring: ' ]
-	refused "$(tried 'rogue, with another _ima in its place')"
-	[ "$(tried 'signed, with another _ima in its place')" = 'fine ' ]
+	refused "$(tried 'another _ima in its place')"
+	[[ $(tried 'another _ima in its place') == "replaced "*" fine back " ]]
 	evm_is_closed
 	# Of what booting itself has executed nothing was denied.
 	grep -E 'type=1800 .* res=0' "$audit" |
@@ -249,7 +248,7 @@ plain_script()
 		echo "RAN $(/opt/t/ran)"
 		echo "INIT $(tr '\0' ' ' </proc/1/cmdline)"
 		for value in 0x80000000 0x80000002 1; do
-			echo "TRY EVM $value: $( (echo $value >/sys/kernel/security/evm) 2>&1)"
+			echo "TRY EVM $value: $( (env echo $value >/sys/kernel/security/evm) 2>&1)"
 		done
 	END
 }
