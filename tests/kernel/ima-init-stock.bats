@@ -138,21 +138,60 @@ stock_boot()
 	said 'CA certificate not loaded: /etc/keys/ima-ca/none.der: the kernel cannot parse it'
 }
 
+# policies N: so many policies the kernel had taken, by what it says without "quiet".
+policies()
+{
+	[ "$(grep -ac 'policy update completed' "$log")" -eq "$1" ]
+}
+
 @test "6.1: no latch, or a proof that would show nothing: the boot stops" {
 	setfattr -x security.ima "$root/ima/latch"
-	start 6.1 "$root" "quiet"
+	start 6.1 "$root" ""
 	stopped_with 'the keyring is not in use: /ima/latch: Permission denied'
+	policies 1
 	evmctl_sign "$leaf" "$root/ima/latch"
 	ln -f "$root/ima/latch" "$root/ima/proof"
-	start 6.1 "$root" "quiet"
+	start 6.1 "$root" ""
 	stopped_with 'signed programs do not run: /ima/proof is the same file as /ima/latch'
+	policies 1
+}
+
+@test "6.1: before latch and proof run all is closed and the policy is in force; the state is written after them" {
+	local name
+	for name in latch proof; do
+		cat >"$root/ima/$name" <<-'END'
+			#!/bin/busybox sh
+			bb=/bin/busybox
+			/unsigned/echo && exit 10
+			[ ! -e /sys/kernel/security/ima/policy ] || exit 11
+			for value in 0x80000002 2; do echo "$value" >/sys/kernel/security/evm && exit 12; done
+			[ "$($bb cat /proc/sys/kernel/kexec_load_disabled)" = 1 ] || exit 13
+			$bb grep -qF '[integrity]' /sys/kernel/security/lockdown || exit 14
+			[ ! -e /run/pkgima/state ] || exit 15
+			echo "looked around" >/dev/kmsg
+		END
+		chmod 755 "$root/ima/$name"
+		evmctl_sign "$leaf" "$root/ima/$name"
+	done
+	start 6.1 "$root" "quiet"
+	ended "exit"
+	denies
+	[[ $output == *"state mode=enforce"* ]]
+	[ "$(grep -ac 'looked around' "$log")" -eq 2 ]
 }
 
 # withheld WHAT [WORDS]: the boot, with something withheld from ima-init.
 withheld()
 {
 	[ -e "$root/withhold" ] || "${CC:-gcc}" -O2 -Wall -Wextra -Werror -static -o "$root/withhold" "$kernel_tests/withhold.c"
-	start 6.1 "$root" "quiet withhold=$*" --init /withhold
+	start 6.1 "$root" "withhold=$*" --init /withhold
+}
+
+# stopped_before_the_policy TEXT: as stopped_with, and without a policy: what has to be closed first was not.
+stopped_before_the_policy()
+{
+	stopped_with "$1"
+	policies 0
 }
 
 # go_on_with TEXT: said, and the machine enforces.
@@ -170,27 +209,28 @@ go_on_with()
 	mkdir -p "$root/lib/modules/$release/kernel/lib"
 	: >"$root/lib/modules/$release/kernel/lib/crc7.ko.xz"
 	withheld session
-	stopped_with 'no session keyring of its own: Quota exceeded'
-	withheld session ima_init=log
+	stopped_before_the_policy 'no session keyring of its own: Quota exceeded'
+	withheld session quiet ima_init=log
 	ended "exit"
+	said 'no session keyring of its own: Quota exceeded'
 	[[ $output == *"unsigned ran"*"state mode=log"* ]]
 	withheld ring
-	stopped_with 'cannot make and restrict a keyring: _ca: Quota exceeded'
+	stopped_before_the_policy 'cannot make and restrict a keyring: _ca: Quota exceeded'
 	withheld kexec
-	stopped_with 'kexec_load cannot be turned off: Read-only file system'
+	stopped_before_the_policy 'kexec_load cannot be turned off: Read-only file system'
 	withheld lockdown
-	stopped_with 'the kernel cannot be locked down: Read-only file system'
+	stopped_before_the_policy 'the kernel cannot be locked down: Read-only file system'
 	withheld evm
-	stopped_with 'EVM cannot be closed: Read-only file system'
-	withheld sig_enforce
+	stopped_before_the_policy 'EVM cannot be closed: Read-only file system'
+	withheld sig_enforce quiet
 	go_on_with 'module signatures cannot be enforced: Read-only file system'
-	withheld detach
+	withheld detach quiet
 	go_on_with 'cannot detach the file system that ima-init came from: /run/ima-init: Resource busy'
 	said "the policy's signature cannot be set"
-	withheld fault
+	withheld fault quiet
 	ended stopped
 	said 'fault in ima-init itself'
-	withheld fault ima_init=log
+	withheld fault quiet ima_init=log
 	ended stopped
 	said 'fault in ima-init itself'
 }
