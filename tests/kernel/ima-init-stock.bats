@@ -103,8 +103,17 @@ stock_boot()
 }
 
 @test "6.1: each switch can be left; a module that is not compressed is left to the policy" {
-	mkdir -p "$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib"
-	: >"$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib/crc7.ko"
+	local modules
+	modules=$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib
+	mkdir -p "$modules"
+	: >"$modules/crc7.ko.xz"
+	start 6.1 "$root" "quiet ima_init.modules=keep"
+	ended "exit"
+	denies
+	[[ $output == *"kexec 1"* ]]
+	[[ $output == *"lockdown none [integrity] confidentiality"* ]]
+	[[ $output == *"modules N"* ]]
+	mv "$modules/crc7.ko.xz" "$modules/crc7.ko"
 	start 6.1 "$root" "quiet ima_init.kexec=keep ima_init.lockdown=keep"
 	ended "exit"
 	denies
@@ -321,13 +330,24 @@ metadata_is_verified()
 	[[ $output == *frozen* ]]
 }
 
-@test "6.1: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+# evm_boot KERNEL: one without a keyring for EVM.
+evm_boot()
+{
+	require_kernel "$1"
 	evm_root
-	start 6.1 "$root" "quiet"
+	start "$1" "$root" "quiet"
 	metadata_is_verified
 	[[ $output == *" _evmca: 1"* ]]
 	[[ $output == *" _evm: 1"* ]]
 	said "certificate for EVM not loaded: /etc/keys/evm/notevm.der: no CA certificate of the kernel's has issued it"
+}
+
+@test "6.1: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+	evm_boot 6.1
+}
+
+@test "6.12: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+	evm_boot 6.12
 }
 
 @test "6.1: a CA for EVM without a certificate stops the boot" {
