@@ -244,6 +244,65 @@ go_on_with()
 	said 'fault in ima-init itself'
 }
 
+# in_table NAME: "NAME: WHAT" in the output, and that is what SECURITY.md's table says of NAME.
+in_table()
+{
+	local said
+	said=$(sed -n "s/^$1: //p" <<<"$output")
+	came_out "$(bypass_table | sed -n "s/^$1|//p")" "$said"
+}
+
+# left_to_the_policy KERNEL WORDS NAME: what ima-init-boot.bats does not try with this kernel, or with none. NAME is the
+# table's for FUSE with WORDS on the kernel command line.
+left_to_the_policy()
+{
+	local stock word
+	require_kernel "$1"
+	stock=$("$kernel_tests/fetch-stock" "$1")
+	"${CC:-gcc}" -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/bypass" "$kernel_tests/bypass.c"
+	for word in fine ran!; do
+		"${CC:-gcc}" -O2 -static -nostdlib -no-pie -fno-stack-protector "-DWORD=\"$word\"" -o "$root/bin/${word%!}" \
+			"$kernel_tests/program.c"
+	done
+	# A module in 6.1; built in later.
+	dpkg-deb --fsys-tarfile "$stock/package.deb" | tar -xO --wildcards '*/fs/fuse/fuse.ko' >"$root/fuse.ko" 2>/dev/null || :
+	cp "$stock/vmlinuz" "$root/kernel"
+	cp "$stock/vmlinuz" "$root/unsigned/kernel"
+	head -c 100000 /dev/urandom | tee "$root/initrd" >"$root/unsigned/initrd"
+	evmctl_sign "$leaf" "$root/bin/bypass" "$root/bin/fine" "$root/fuse.ko" "$root/kernel" "$root/initrd"
+	init_script "$root" <<-END
+		[ ! -s /fuse.ko ] || /bin/busybox insmod /fuse.ko
+		/bin/busybox mkdir /fuse
+		state
+		said() { while read -r line; do words="\$words\$line "; done; echo "\$words"; }
+		echo "kexec left to the policy: \$(bypass kexec /kernel /unsigned/initrd | said)"
+		echo "unsigned kernel: \$(bypass kexec /unsigned/kernel /initrd | said)"
+		echo "both signed: \$(bypass kexec /kernel /initrd | said)"
+		echo "$3: \$(bypass fuse /bin/fine /bin/ran /fuse | said)"
+		echo "kexec \$(cat /proc/sys/kernel/kexec_load_disabled)"
+	END
+	start "$1" "$root" "quiet ima_init.kexec=keep ima_init.lockdown=keep $2"
+	ended "exit"
+	[[ $output == *"state mode=enforce"* ]]
+	[[ $output == *"kexec 0"* ]]
+	in_table 'kexec left to the policy'
+	[[ $output == *"kexec left to the policy: file: Permission denied, memory: Permission denied "* ]]
+	[[ $output == *"unsigned kernel: file: Permission denied, memory: Permission denied "* ]]
+	[[ $output == *"both signed: ran file: Success, memory: Permission denied "* ]]
+	for word in kernel initrd; do
+		grep -aE "type=1800 .* cause=IMA-signature-required .*name=\"/unsigned/$word\" .* res=0" "$log"
+	done
+	in_table "$3"
+}
+
+@test "6.1: kexec left to the policy, and FUSE with fail_securely, are what the bypass table says" {
+	left_to_the_policy 6.1 ima_policy=fail_securely 'FUSE, with ima_policy=fail_securely'
+}
+
+@test "6.12: kexec left to the policy, and FUSE, are what the bypass table says" {
+	left_to_the_policy 6.12 '' 'FUSE content that changes'
+}
+
 # evm_keys: a CA for EVM and a certificate by it, made with openssl, in $dir/keys.
 evm_keys()
 {
