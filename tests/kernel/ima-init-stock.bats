@@ -468,3 +468,52 @@ evm_boot()
 		[[ $policy != log* ]] || grep -aq 'type=1805 .*/unsigned/echo' "$log"
 	done
 }
+
+@test "uml: a policy ends what ima_policy=tcb measures; with exec-measure programs, modules and keys go on being measured" {
+	local policy word often
+	cp "$("$kernel_tests/build-uml")/modules/crc7.ko" "$root/crc7.ko"
+	make_leaf "$BATS_TEST_TMPDIR/later" "$dir/keys/ca.pem" "$dir/keys/ca.key"
+	cp "$BATS_TEST_TMPDIR/later.der" "$root/later.der"
+	# busybox has no keyctl.
+	"${CC:-gcc}" -O2 -Wall -Wextra -Werror -static -o "$root/bin/add" -x c - <<-'END'
+		#include <stdlib.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			static char der[4096];
+			ssize_t length = read(0, der, sizeof(der));
+			return argc != 2 || syscall(SYS_add_key, "asymmetric", "later", der, length, strtol(argv[1], NULL, 16)) < 0;
+		}
+	END
+	evmctl_sign "$leaf" "$root/bin/add" "$root/crc7.ko"
+	init_script "$root" <<-'END'
+		list=/sys/kernel/security/ima/ascii_runtime_measurements
+		keys() { grep -c ' ima-buf sha256:[0-9a-f]* \.ima ' "$list"; }
+		state
+		before=$(keys)
+		try signed
+		/bin/busybox insmod /crc7.ko && echo "module loaded"
+		while read -r id rest; do
+			case $rest in *' .ima: '*) add "$id" </later.der && echo "key added" ;; esac
+		done </proc/keys
+		for file in /ima/init /signed/echo /crc7.ko; do echo "$file $(grep -c " $file " "$list")"; done
+		echo "keys $(($(keys) - before))"
+	END
+	for policy in exec exec-measure; do
+		cp "$TOP/pkg-ima-init/policies/$policy" "$root/etc/ima-init/policy"
+		evmctl_sign "$leaf" "$root/etc/ima-init/policy"
+		start uml "$root" "quiet ima_policy=tcb"
+		ended "exit"
+		[[ $output == *"state mode=enforce"*"signed ran"*"module loaded"*"key added"* ]]
+		# From before the policy.
+		grep -qx '/ima/init 1' <<<"$output"
+		case $policy in
+		*-measure) often=1 ;;
+		*) often=0 ;;
+		esac
+		for word in /signed/echo /crc7.ko keys; do
+			grep -qx "$word $often" <<<"$output"
+		done
+	done
+}
