@@ -69,3 +69,22 @@ make_root()
 		ln -s busybox "$dir/bin/$word"
 	done
 }
+
+# The table of SECURITY.md, "NAME|OUTCOME".
+bypass_table()
+{
+	sed -n '/^| What root does/,/^$/s/^| \([^|]*[^ |]\) *| \(denied\|open\) *|.*|$/\1|\2/p' "$TOP/SECURITY.md"
+}
+
+# came_out OUTCOME SAID: what was said on a machine is what an outcome of that table looks like.
+came_out()
+{
+	case $1 in
+	denied)
+		[[ $2 =~ (Permission|not\ permitted|not\ available|rejected\ by|Text\ file\ busy|failed\ to\ map|Directory\ nonexistent|never) ]]
+		[[ $2 != *ran!* && $2 != *" ran "* && $2 != "ran "* ]]
+		;;
+	open) [[ $2 == ran* ]] ;;
+	*) false ;;
+	esac
+}

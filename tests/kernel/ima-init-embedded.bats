@@ -103,6 +103,26 @@ start_embedded()
 	policy_signature "$leaf"
 }
 
+@test "a kernel whose own policy wants a signed one, as under Secure Boot: mode log works there too" {
+	start_embedded "ima_policy=secure_boot ima_init=log"
+	ended "exit"
+	for word in signed unsigned rogue; do
+		[[ $output == *"$word ran"* ]]
+	done
+	[[ $output == *"state mode=log"* ]]
+	[[ $output == *"state policy=log"* ]]
+	# By its path, as a signed file; and it logs.
+	grep -aq 'type=1805 .*/unsigned/echo' "$log"
+	run ! grep -aE 'type=1800 .* res=0' "$log"
+	# It is the package's, and the kernel looks at its signature.
+	setfattr -x security.ima "$root/usr/share/ima-init/policies/log"
+	start_embedded "ima_policy=secure_boot ima_init=log"
+	ended "exit"
+	said 'the kernel does not take the policy: /usr/share/ima-init/policies/log has no valid signature'
+	[[ $output == *"state mode=off"* ]]
+	[[ $output == *"unsigned ran"* ]]
+}
+
 @test "the root has a policy, settings and a program of its own: what was carried counts" {
 	mkdir -p "$root/etc/ima-init"
 	cp "$root/usr/share/ima-init/policies/log" "$root/etc/ima-init/policy"

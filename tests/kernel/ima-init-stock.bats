@@ -103,8 +103,17 @@ stock_boot()
 }
 
 @test "6.1: each switch can be left; a module that is not compressed is left to the policy" {
-	mkdir -p "$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib"
-	: >"$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib/crc7.ko"
+	local modules
+	modules=$root/lib/modules/$(cat "$("$kernel_tests/fetch-stock" 6.1)/version")/kernel/lib
+	mkdir -p "$modules"
+	: >"$modules/crc7.ko.xz"
+	start 6.1 "$root" "quiet ima_init.modules=keep"
+	ended "exit"
+	denies
+	[[ $output == *"kexec 1"* ]]
+	[[ $output == *"lockdown none [integrity] confidentiality"* ]]
+	[[ $output == *"modules N"* ]]
+	mv "$modules/crc7.ko.xz" "$modules/crc7.ko"
 	start 6.1 "$root" "quiet ima_init.kexec=keep ima_init.lockdown=keep"
 	ended "exit"
 	denies
@@ -138,21 +147,60 @@ stock_boot()
 	said 'CA certificate not loaded: /etc/keys/ima-ca/none.der: the kernel cannot parse it'
 }
 
+# policies N: so many policies the kernel had taken, by what it says without "quiet".
+policies()
+{
+	[ "$(grep -ac 'policy update completed' "$log")" -eq "$1" ]
+}
+
 @test "6.1: no latch, or a proof that would show nothing: the boot stops" {
 	setfattr -x security.ima "$root/ima/latch"
-	start 6.1 "$root" "quiet"
+	start 6.1 "$root" ""
 	stopped_with 'the keyring is not in use: /ima/latch: Permission denied'
+	policies 1
 	evmctl_sign "$leaf" "$root/ima/latch"
 	ln -f "$root/ima/latch" "$root/ima/proof"
-	start 6.1 "$root" "quiet"
+	start 6.1 "$root" ""
 	stopped_with 'signed programs do not run: /ima/proof is the same file as /ima/latch'
+	policies 1
+}
+
+@test "6.1: before latch and proof run all is closed and the policy is in force; the state is written after them" {
+	local name
+	for name in latch proof; do
+		cat >"$root/ima/$name" <<-'END'
+			#!/bin/busybox sh
+			bb=/bin/busybox
+			/unsigned/echo && exit 10
+			[ ! -e /sys/kernel/security/ima/policy ] || exit 11
+			for value in 0x80000002 2; do echo "$value" >/sys/kernel/security/evm && exit 12; done
+			[ "$($bb cat /proc/sys/kernel/kexec_load_disabled)" = 1 ] || exit 13
+			$bb grep -qF '[integrity]' /sys/kernel/security/lockdown || exit 14
+			[ ! -e /run/pkgima/state ] || exit 15
+			echo "looked around" >/dev/kmsg
+		END
+		chmod 755 "$root/ima/$name"
+		evmctl_sign "$leaf" "$root/ima/$name"
+	done
+	start 6.1 "$root" "quiet"
+	ended "exit"
+	denies
+	[[ $output == *"state mode=enforce"* ]]
+	[ "$(grep -ac 'looked around' "$log")" -eq 2 ]
 }
 
 # withheld WHAT [WORDS]: the boot, with something withheld from ima-init.
 withheld()
 {
 	[ -e "$root/withhold" ] || "${CC:-gcc}" -O2 -Wall -Wextra -Werror -static -o "$root/withhold" "$kernel_tests/withhold.c"
-	start 6.1 "$root" "quiet withhold=$*" --init /withhold
+	start 6.1 "$root" "withhold=$*" --init /withhold
+}
+
+# stopped_before_the_policy TEXT: as stopped_with, and without a policy: what has to be closed first was not.
+stopped_before_the_policy()
+{
+	stopped_with "$1"
+	policies 0
 }
 
 # go_on_with TEXT: said, and the machine enforces.
@@ -170,29 +218,89 @@ go_on_with()
 	mkdir -p "$root/lib/modules/$release/kernel/lib"
 	: >"$root/lib/modules/$release/kernel/lib/crc7.ko.xz"
 	withheld session
-	stopped_with 'no session keyring of its own: Quota exceeded'
-	withheld session ima_init=log
+	stopped_before_the_policy 'no session keyring of its own: Quota exceeded'
+	withheld session quiet ima_init=log
 	ended "exit"
+	said 'no session keyring of its own: Quota exceeded'
 	[[ $output == *"unsigned ran"*"state mode=log"* ]]
 	withheld ring
-	stopped_with 'cannot make and restrict a keyring: _ca: Quota exceeded'
+	stopped_before_the_policy 'cannot make and restrict a keyring: _ca: Quota exceeded'
 	withheld kexec
-	stopped_with 'kexec_load cannot be turned off: Read-only file system'
+	stopped_before_the_policy 'kexec_load cannot be turned off: Read-only file system'
 	withheld lockdown
-	stopped_with 'the kernel cannot be locked down: Read-only file system'
+	stopped_before_the_policy 'the kernel cannot be locked down: Read-only file system'
 	withheld evm
-	stopped_with 'EVM cannot be closed: Read-only file system'
-	withheld sig_enforce
+	stopped_before_the_policy 'EVM cannot be closed: Read-only file system'
+	withheld sig_enforce quiet
 	go_on_with 'module signatures cannot be enforced: Read-only file system'
-	withheld detach
+	withheld detach quiet
 	go_on_with 'cannot detach the file system that ima-init came from: /run/ima-init: Resource busy'
 	said "the policy's signature cannot be set"
-	withheld fault
+	withheld fault quiet
 	ended stopped
 	said 'fault in ima-init itself'
-	withheld fault ima_init=log
+	withheld fault quiet ima_init=log
 	ended stopped
 	said 'fault in ima-init itself'
+}
+
+# in_table NAME: "NAME: WHAT" in the output, and that is what SECURITY.md's table says of NAME.
+in_table()
+{
+	local said
+	said=$(sed -n "s/^$1: //p" <<<"$output")
+	came_out "$(bypass_table | sed -n "s/^$1|//p")" "$said"
+}
+
+# left_to_the_policy KERNEL WORDS NAME: what ima-init-boot.bats does not try with this kernel, or with none. NAME is the
+# table's for FUSE with WORDS on the kernel command line.
+left_to_the_policy()
+{
+	local stock word
+	require_kernel "$1"
+	stock=$("$kernel_tests/fetch-stock" "$1")
+	"${CC:-gcc}" -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/bypass" "$kernel_tests/bypass.c"
+	for word in fine ran!; do
+		"${CC:-gcc}" -O2 -static -nostdlib -no-pie -fno-stack-protector "-DWORD=\"$word\"" -o "$root/bin/${word%!}" \
+			"$kernel_tests/program.c"
+	done
+	# A module in 6.1; built in later.
+	dpkg-deb --fsys-tarfile "$stock/package.deb" | tar -xO --wildcards '*/fs/fuse/fuse.ko' >"$root/fuse.ko" 2>/dev/null || :
+	cp "$stock/vmlinuz" "$root/kernel"
+	cp "$stock/vmlinuz" "$root/unsigned/kernel"
+	head -c 100000 /dev/urandom | tee "$root/initrd" >"$root/unsigned/initrd"
+	evmctl_sign "$leaf" "$root/bin/bypass" "$root/bin/fine" "$root/fuse.ko" "$root/kernel" "$root/initrd"
+	init_script "$root" <<-END
+		[ ! -s /fuse.ko ] || /bin/busybox insmod /fuse.ko
+		/bin/busybox mkdir /fuse
+		state
+		said() { while read -r line; do words="\$words\$line "; done; echo "\$words"; }
+		echo "kexec left to the policy: \$(bypass kexec /kernel /unsigned/initrd | said)"
+		echo "unsigned kernel: \$(bypass kexec /unsigned/kernel /initrd | said)"
+		echo "both signed: \$(bypass kexec /kernel /initrd | said)"
+		echo "$3: \$(bypass fuse /bin/fine /bin/ran /fuse | said)"
+		echo "kexec \$(cat /proc/sys/kernel/kexec_load_disabled)"
+	END
+	start "$1" "$root" "quiet ima_init.kexec=keep ima_init.lockdown=keep $2"
+	ended "exit"
+	[[ $output == *"state mode=enforce"* ]]
+	[[ $output == *"kexec 0"* ]]
+	in_table 'kexec left to the policy'
+	[[ $output == *"kexec left to the policy: file: Permission denied, memory: Permission denied "* ]]
+	[[ $output == *"unsigned kernel: file: Permission denied, memory: Permission denied "* ]]
+	[[ $output == *"both signed: ran file: Success, memory: Permission denied "* ]]
+	for word in kernel initrd; do
+		grep -aE "type=1800 .* cause=IMA-signature-required .*name=\"/unsigned/$word\" .* res=0" "$log"
+	done
+	in_table "$3"
+}
+
+@test "6.1: kexec left to the policy, and FUSE with fail_securely, are what the bypass table says" {
+	left_to_the_policy 6.1 ima_policy=fail_securely 'FUSE, with ima_policy=fail_securely'
+}
+
+@test "6.12: kexec left to the policy, and FUSE, are what the bypass table says" {
+	left_to_the_policy 6.12 '' 'FUSE content that changes'
 }
 
 # evm_keys: a CA for EVM and a certificate by it, made with openssl, in $dir/keys.
@@ -281,13 +389,24 @@ metadata_is_verified()
 	[[ $output == *frozen* ]]
 }
 
-@test "6.1: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+# evm_boot KERNEL: one without a keyring for EVM.
+evm_boot()
+{
+	require_kernel "$1"
 	evm_root
-	start 6.1 "$root" "quiet"
+	start "$1" "$root" "quiet"
 	metadata_is_verified
 	[[ $output == *" _evmca: 1"* ]]
 	[[ $output == *" _evm: 1"* ]]
 	said "certificate for EVM not loaded: /etc/keys/evm/notevm.der: no CA certificate of the kernel's has issued it"
+}
+
+@test "6.1: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+	evm_boot 6.1
+}
+
+@test "6.12: with a CA and a certificate for EVM metadata is verified, and it is closed" {
+	evm_boot 6.12
 }
 
 @test "6.1: a CA for EVM without a certificate stops the boot" {
@@ -347,5 +466,54 @@ metadata_is_verified()
 		*) grep -qx 'measured [01]' <<<"$output" ;;
 		esac
 		[[ $policy != log* ]] || grep -aq 'type=1805 .*/unsigned/echo' "$log"
+	done
+}
+
+@test "uml: a policy ends what ima_policy=tcb measures; with exec-measure programs, modules and keys go on being measured" {
+	local policy word often
+	cp "$("$kernel_tests/build-uml")/modules/crc7.ko" "$root/crc7.ko"
+	make_leaf "$BATS_TEST_TMPDIR/later" "$dir/keys/ca.pem" "$dir/keys/ca.key"
+	cp "$BATS_TEST_TMPDIR/later.der" "$root/later.der"
+	# busybox has no keyctl.
+	"${CC:-gcc}" -O2 -Wall -Wextra -Werror -static -o "$root/bin/add" -x c - <<-'END'
+		#include <stdlib.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			static char der[4096];
+			ssize_t length = read(0, der, sizeof(der));
+			return argc != 2 || syscall(SYS_add_key, "asymmetric", "later", der, length, strtol(argv[1], NULL, 16)) < 0;
+		}
+	END
+	evmctl_sign "$leaf" "$root/bin/add" "$root/crc7.ko"
+	init_script "$root" <<-'END'
+		list=/sys/kernel/security/ima/ascii_runtime_measurements
+		keys() { grep -c ' ima-buf sha256:[0-9a-f]* \.ima ' "$list"; }
+		state
+		before=$(keys)
+		try signed
+		/bin/busybox insmod /crc7.ko && echo "module loaded"
+		while read -r id rest; do
+			case $rest in *' .ima: '*) add "$id" </later.der && echo "key added" ;; esac
+		done </proc/keys
+		for file in /ima/init /signed/echo /crc7.ko; do echo "$file $(grep -c " $file " "$list")"; done
+		echo "keys $(($(keys) - before))"
+	END
+	for policy in exec exec-measure; do
+		cp "$TOP/pkg-ima-init/policies/$policy" "$root/etc/ima-init/policy"
+		evmctl_sign "$leaf" "$root/etc/ima-init/policy"
+		start uml "$root" "quiet ima_policy=tcb"
+		ended "exit"
+		[[ $output == *"state mode=enforce"*"signed ran"*"module loaded"*"key added"* ]]
+		# From before the policy.
+		grep -qx '/ima/init 1' <<<"$output"
+		case $policy in
+		*-measure) often=1 ;;
+		*) often=0 ;;
+		esac
+		for word in /signed/echo /crc7.ko keys; do
+			grep -qx "$word $often" <<<"$output"
+		done
 	done
 }

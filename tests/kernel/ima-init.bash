@@ -108,6 +108,9 @@ start()
 	[[ $output != *"EVM took"* ]]
 }
 
+# Before what comes from the kernel log.
+kernel_time='\[ *[0-9]+\.[0-9]+\] '
+
 # As what the machine ended: "exit 0", "stopped …" or "panic".
 ended()
 {
@@ -128,10 +131,19 @@ stopped_with()
 	[[ $output != *"state mode"* ]]
 }
 
-# said TEXT: on the console, in one line of ima-init's.
+# said TEXT: on the console, in one line of ima-init's, and in the kernel log. A line that the kernel log shows has the time
+# before it. What stops a boot is shown so even with "quiet"; of a boot that went on there is the log itself.
 said()
 {
-	grep -a 'ima-init: ' "$console" | grep -qF -- "$1"
+	local line
+	line=$(grep -a 'ima-init: ' "$console" | grep -F -m1 -- "$1")
+	echo "said: $line"
+	if [[ $line == *'; the boot stops' ]]; then
+		[[ $line =~ $kernel_time'ima-init: ' ]]
+	elif [[ $(cat "$BATS_TEST_TMPDIR/result") == exit* ]]; then
+		# Where it has an escape for a backslash.
+		grep -aE "$kernel_time"'ima-init: ' "$log" | sed 's/\\x5c/\\/g' | grep -qF -- "$1"
+	fi
 }
 
 # What a machine that enforces says after "try signed; try unsigned; try rogue".
