@@ -108,15 +108,29 @@ static void write_preamble(FILE *spec, const struct pkgima_mkinit_tree *tree)
 	      "CA certificate and the policy of a site.\n", spec);
 }
 
-/* What the maintainer scripts of the .deb do for dpkg. All of it is repeated at the next boot or by hand: no failure. */
+/*
+ * What the maintainer scripts of the .deb do for dpkg. All of it is repeated at the next boot or by hand, and no failure;
+ * but a kernel that is told to start /ima/init panics where there is none.
+ */
 static void write_scriptlets(FILE *spec)
 {
 	fputs("%post\n"
 	      "[ ! -x /usr/bin/pkgima ] || /usr/bin/pkgima keys load || :\n"
+	      "[ \"$1\" -gt 1 ] || [ ! -x /usr/bin/systemctl ] ||\n"
+	      "\t/usr/bin/systemctl --no-reload enable ima-init-keys.path >/dev/null 2>&1 || :\n"
 	      "%posttrans\n"
 	      "for module in /usr/lib/dracut/modules.d/[0-9][0-9]ima-init; do\n"
 	      "\t[ ! -d \"$module\" ] || [ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all || :\n"
 	      "done\n"
+	      "%preun\n"
+	      "[ \"$1\" -eq 0 ] || exit 0\n"
+	      "if [ /proc/1/root/. -ef / ] && grep -qE '(^|[[:space:]])init=/ima/init([[:space:]]|$)' /proc/cmdline; then\n"
+	      "\techo \"ima-init: this machine is started with init=/ima/init; without the package it would not start.\" >&2\n"
+	      "\techo \"ima-init: take that from the kernel command line, and start it again, before removing it.\" >&2\n"
+	      "\t[ \"${PKGIMA:-}\" = warn ] || exit 1\n"
+	      "fi\n"
+	      "[ ! -x /usr/bin/systemctl ] ||\n"
+	      "\t/usr/bin/systemctl --no-reload disable --now ima-init-keys.path >/dev/null 2>&1 || :\n"
 	      "%postun\n"
 	      "[ \"$1\" -gt 0 ] || [ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all || :\n", spec);
 }

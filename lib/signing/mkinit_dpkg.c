@@ -192,15 +192,58 @@ static int put_conffiles(struct pkgima_mkinit_tree *tree, const struct pkgima_mk
 	return r == 0 && length ? pkgima_mkinit_put(tree, "/DEBIAN/conffiles", text, length, 0644, error) : r;
 }
 
+static bool is_own(const char *folder)
+{
+	/* With all below: where there is a package that has them, too, it has them alike. Others are the distribution's. */
+	static const char *const own[] = { "/ima", "/etc/ima-init", "/etc/keys", "/usr/lib/dracut", "/usr/share/doc/" TEMPLATE,
+					   "/usr/share/ima-init", "/usr/share/initramfs-tools" };
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		size_t length = strlen(own[i]);
+
+		if (!strncmp(folder, own[i], length) && (!folder[length] || folder[length] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static bool is_noted(const struct pkgima_entries *folders, const char *path)
+{
+	for (size_t i = 0; i < folders->count; i++)
+		if (!strcmp(folders->list[i].path, path))
+			return true;
+	return false;
+}
+
+/* Those above the files, so that nothing is left where rpm has taken these away. */
+static int note_folders(struct pkgima_mkinit_tree *tree, struct pkgima_error *error)
+{
+	char folder[PKGIMA_PATH_MAX + 1];
+
+	for (size_t i = 0; i < tree->files.count; i++) {
+		const char *path = tree->files.list[i].path;
+
+		for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+			int r;
+
+			snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+			if (!is_own(folder) || is_noted(&tree->folders, folder))
+				continue;
+			r = pkgima_mkinit_note_folder(tree, folder, error);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
 int pkgima_mkinit_dpkg_describe(struct pkgima_mkinit_tree *tree, const struct pkgima_mkinit *mkinit,
 				struct pkgima_error *error)
 {
-	/* dpkg's list has all folders above a file: these are nobody else's. */
-	static const char *const own[] = { "/ima", "/etc/ima-init", "/usr/share/ima-init" };
 	int r = put_control(tree, mkinit, error);
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && r == 0; i++)
-		r = pkgima_mkinit_note_folder(tree, own[i], error);
+	if (r == 0)
+		r = note_folders(tree, error);
 	if (r == 0)
 		r = put_control_files(tree, mkinit, error);
 	return r < 0 ? r : put_conffiles(tree, mkinit, error);

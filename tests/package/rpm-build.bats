@@ -59,7 +59,7 @@ called()
 everything_in()
 {
 	(cd "$root" && find . -path ./proc -prune -o ! -path './var/lib/rpm*' ! -path './root*' ! -path ./called \
-		! -path './tmp*' ! -path './var/tmp*' ! -path ./usr/share/licenses -print | sort)
+		! -path './tmp*' ! -path './run*' ! -path './var/tmp*' ! -path ./usr/share/licenses -print | sort)
 }
 
 @test "make dist: the same bytes from the tree, and from what was unpacked, by whoever with whatever umask" {
@@ -284,16 +284,118 @@ key_rpm()
 	[ ! -e "$root/ima" ]
 }
 
-@test "ima-init stays where the machine is started with init=/ima/init, unless it is said twice" {
-	own_root
+# It is not erased from a machine that is started with init=/ima/init.
+stays_where_it_starts_the_machine()
+{
 	echo 'root=/dev/vda init=/ima/init quiet' >"$root/root/cmdline"
-	rpm_in -i --nodeps /root/1/ima-init.rpm
 	run ! in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && rpm -e ima-init'
 	[[ $output == *"without the package it would not start"* ]]
 	[ -x "$root/ima/init" ]
 	in_root "$root" rpm -q ima-init
+}
+
+@test "ima-init stays where the machine is started with init=/ima/init, unless it is said twice" {
+	own_root
+	rpm_in -i --nodeps /root/1/ima-init.rpm
+	stays_where_it_starts_the_machine
 	# An upgrade is no removal.
 	run -0 in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && rpm -U --nodeps /root/2/ima-init.rpm'
 	run -0 in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && PKGIMA=warn rpm -e ima-init'
 	[ ! -e "$root/ima" ]
+}
+
+# site_init FROM NAME [OPTION...]: a site's ima-init from the one that is installed in the root FROM; $root/root/NAME.rpm.
+site_init()
+{
+	local out=$BATS_TEST_TMPDIR/out-$2
+	"$PKGIMA" mkinit --root "$1" --ca-cert "$keys/ca.pem" --cert "$keys/ima.pem" --key "$keys/ima.key" \
+		--policy "$TOP/pkg-ima-init/policies/exec" --out "$out" "${@:3}"
+	cp "$out"/*.rpm "$root/root/$2.rpm"
+}
+
+@test "a site's ima-init from that of dpkg: its .rpm does what the scripts of the .deb do, and leaves nothing" {
+	local all='--force --regenerate-all' from=$BATS_TEST_TMPDIR/from
+	cp -a "$system" "$from"
+	cp "$("$support/build-packages")"/ima-init_*.deb "$from/root/ima-init.deb"
+	in_root "$from" dpkg -i /root/ima-init.deb
+	own_root
+	rm -r "$root/etc/keys"
+	# As the others: it says how it was called.
+	sed 's/dracut/pkgima/' "$root/usr/bin/dracut" >"$root/usr/bin/pkgima"
+	chmod 755 "$root/usr/bin/pkgima"
+	site_init "$from" site1
+	site_init "$from" site2 --revision 2
+	everything_in >"$BATS_TEST_TMPDIR/before"
+	rpm_in -i --nodeps /root/site1.rpm
+	[ "$(called dracut)" = "$all" ]
+	[ "$(called pkgima)" = 'keys load' ]
+	[ "$(called systemctl)" = '--no-reload enable ima-init-keys.path' ]
+	run -0 in_root "$root" rpm -V --nodeps ima-init
+	[ -z "$output" ]
+	cmp "$root/ima/init" "$from/ima/init"
+	cmp "$root/etc/ima-init/policy" "$TOP/pkg-ima-init/policies/exec"
+	[ -d "$root/usr/lib/dracut/modules.d/95ima-init" ]
+	everything_in >"$BATS_TEST_TMPDIR/installed"
+	rpm_in -U --nodeps /root/site2.rpm
+	[ "$(in_root "$root" rpm -q --qf '%{EPOCH}:%{VERSION}' ima-init)" = "1:$version+site2" ]
+	[ "$(called dracut)" = "$all" ]
+	[ "$(called pkgima)" = 'keys load' ]
+	[ -z "$(called systemctl)" ]
+	diff "$BATS_TEST_TMPDIR/installed" <(everything_in)
+	stays_where_it_starts_the_machine
+	[ -z "$(cat "$root/called")" ]
+	rpm_in -e ima-init
+	[ "$(called dracut)" = "$all" ]
+	[ -z "$(called pkgima)" ]
+	[ "$(called systemctl)" = '--no-reload disable --now ima-init-keys.path' ]
+	diff "$BATS_TEST_TMPDIR/before" <(everything_in)
+	# With tools that fail, and without any.
+	printf '#!/bin/sh\nexit 1\n' | tee "$root"/usr/bin/{pkgima,dracut} >"$root/usr/bin/systemctl"
+	rpm_in -i --nodeps /root/site1.rpm
+	rpm_in -e ima-init
+	rm "$root"/usr/bin/{pkgima,dracut,systemctl}
+	rpm_in -i --nodeps /root/site1.rpm
+	[ -z "$output" ]
+	rpm_in -e ima-init
+	[ -z "$output" ]
+}
+
+@test "a site's ima-init from that of rpm: it comes over it as an upgrade, with scriptlets and triggers, and leaves nothing" {
+	local all='--force --regenerate-all' section
+	own_root
+	rm -r "$root/etc/keys/ima"
+	everything_in >"$BATS_TEST_TMPDIR/before"
+	rpm_in -i --nodeps /root/1/ima-init.rpm
+	[ -z "$(called dracut)" ]
+	called systemctl
+	site_init "$root" site1
+	site_init "$root" site2 --revision 2
+	for section in --scripts --filetriggers; do
+		diff <(in_root "$root" rpm -q $section ima-init) \
+			<(rpm "${rpm_options[@]}" -qp --nosignature $section "$root/root/site1.rpm")
+	done
+	rpm_in -U --nodeps /root/site1.rpm
+	[ "$(called dracut)" = "$all" ]
+	[ -z "$(called systemctl)" ]
+	[ "$(in_root "$root" rpm -q --qf '%{EPOCH}:%{VERSION}-%{RELEASE}\n' ima-init)" = "1:$version-1+site1" ]
+	run -0 in_root "$root" rpm -V --nodeps ima-init
+	[ -z "$output" ]
+	cmp "$root/etc/ima-init/policy" "$TOP/pkg-ima-init/policies/exec"
+	rpm_in -U --nodeps /root/site2.rpm
+	[ "$(called dracut)" = "$all" ]
+	# A key's package is no business of its triggers.
+	cp "$(key_rpm)" "$root/root/key.rpm"
+	rpm_in -i --nodeps /root/key.rpm
+	[ -z "$(called dracut)" ]
+	stays_where_it_starts_the_machine
+	rpm_in -e key
+	[ -z "$(called dracut)" ]
+	rpm_in -e ima-init
+	[ "$(called dracut)" = "$all" ]
+	[ "$(called systemctl)" = '--no-reload disable --now ima-init-keys.path' ]
+	diff "$BATS_TEST_TMPDIR/before" <(everything_in)
+	[ -z "$(ls -A "$root/var/lib/rpm-state" 2>/dev/null)" ]
+	# At once, where the administrator's word is there.
+	rpm_in -i --nodeps /root/site2.rpm
+	[ "$(called dracut)" = "$all" ]
 }
