@@ -274,6 +274,93 @@ ignored()
 	ignored rpm.der 'it belongs to a package'
 }
 
+# fake PATH: a program in the root that tells how it was called, in /called.
+fake()
+{
+	printf '#!/bin/sh\necho "${0##*/} $*" >>/called\n' >"$root$1"
+	chmod 755 "$root$1"
+	: >"$root/called"
+}
+
+# called: how it was since the last time; nobody has called it: nothing.
+called()
+{
+	cat "$root/called"
+	: >"$root/called"
+}
+
+# comes_and_goes NEW: what comes and goes with packages, and is in an initramfs, has all of them made anew, once: called is
+# then NEW.
+comes_and_goes()
+{
+	local new=$1
+	# The policy, and what is beside it.
+	ships policy /etc/ima-init/policy "$root/usr/share/ima-init/policies/exec"
+	[ "$(called)" = "$new" ]
+	ships settings /etc/ima-init/init.conf "$keys/ima.pem"
+	[ "$(called)" = "$new" ]
+	# The certificate that the kernel itself looks for; both in one package, once.
+	ships kernel /etc/keys/x509_ima.der "$keys/ima.der"
+	[ "$(called)" = "$new" ]
+	in_root "$root" dpkg -r policy
+	[ "$(called)" = "$new" ]
+	in_root "$root" dpkg -r settings kernel
+	[ "$(called)" = "$new" ]
+	mkdir -p "$BATS_TEST_TMPDIR/both/etc/ima-init"
+	cp "$root/usr/share/ima-init/policies/exec" "$BATS_TEST_TMPDIR/both/etc/ima-init/policy"
+	ships both /etc/keys/x509_ima.der "$keys/ima.der"
+	[ "$(called)" = "$new" ]
+	# Its new version.
+	cp "$root/usr/share/ima-init/policies/all" "$BATS_TEST_TMPDIR/both/etc/ima-init/policy"
+	ships both /etc/keys/x509_ima.der "$keys/ima.der"
+	[ "$(called)" = "$new" ]
+	# A new key is none of it: it stays in the root.
+	ships key /etc/keys/ima/key.der "$keys/rogue/ima.der"
+	in_root "$root" dpkg -r key
+	# Nor is a package's CA certificate, in whatever folder: it is nobody's word.
+	ships ca /usr/share/ima-init/ca/ca.der "$keys/ca.der"
+	ships owned /etc/keys/ima-ca/owned.der "$keys/rogue/ca.der"
+	in_root "$root" dpkg -r owned
+	[ -z "$(called)" ]
+	# With the administrator's word it is.
+	answer "$site"
+	upgrade
+	[ -n "$(trusted)" ]
+	[ "$(called)" = "$new" ]
+	in_root "$root" dpkg -r both
+	[ "$(called)" = "$new" ]
+	in_root "$root" dpkg -r ima-init
+	[ "$(called)" = "$new" ]
+	# Nobody is left to be told.
+	ships both /etc/keys/x509_ima.der "$keys/ima.der"
+	[ -z "$(called)" ]
+	# Where policy and CA certificate are there already it goes in at once, and else not.
+	in_root "$root" dpkg -i /root/ima-init.deb
+	[ "$(called)" = "$new" ]
+	in_root "$root" dpkg -r both
+	in_root "$root" dpkg -P ima-init
+	called
+	in_root "$root" dpkg -i /root/ima-init.deb
+	[ -z "$(called)" ]
+}
+
+@test "what an initramfs carries has update-initramfs make those of all kernels anew, once; a new key does not" {
+	fake /usr/sbin/update-initramfs
+	comes_and_goes 'update-initramfs -u -k all'
+}
+
+@test "with dracut, its package is told instead, which makes those of all kernels" {
+	local tree=$BATS_TEST_TMPDIR/dracut
+	# As Debian's: by a trigger.
+	mkdir -p "$tree/DEBIAN"
+	echo 'interest-noawait update-initramfs' >"$tree/DEBIAN/triggers"
+	printf '#!/bin/sh\n[ "$1" != triggered ] || echo "all by dracut: $2" >>/called\n' >"$tree/DEBIAN/postinst"
+	chmod 755 "$tree/DEBIAN/postinst"
+	ships dracut /usr/bin/dracut /bin/true
+	: >"$root/called"
+	comes_and_goes 'all by dracut: update-initramfs'
+}
+
 @test "removed and purged it leaves nothing; not from a machine that is started with init=/ima/init" {
 	echo 'root=/dev/vda init=/ima/init quiet' >"$root/root/cmdline"
 	run in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && dpkg -r ima-init'
