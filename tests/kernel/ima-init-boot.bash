@@ -57,6 +57,14 @@ site_deb()
 	mv "$BATS_FILE_TMPDIR/site.deb" "$1/root/site.deb"
 }
 
+# site_init ROOT: in the root's /root, the same as an ima-init of the site's own, made of the one that is installed there.
+site_init()
+{
+	"$PKGIMA" mkinit --root "$1" --ca-cert "$keys/ca.pem" --cert "$keys/ima.pem" --key "$keys/ima.key" \
+		--policy "$TOP/pkg-ima-init/policies/exec" --out "$BATS_FILE_TMPDIR/site-init"
+	cp "$BATS_FILE_TMPDIR"/site-init/ima-init_*.deb "$1/root/site-init.deb"
+}
+
 # preseed ROOT: the administrator's word for the CA.
 preseed()
 {

@@ -11,7 +11,7 @@ load ima-init-boot
 setup_file()
 {
 	require_kernel 6.1
-	require mmdebstrap dpkg-buildpackage unshare getfattr cpio zstd xz mksquashfs
+	require mmdebstrap dpkg-buildpackage unshare getfattr cpio zstd xz mksquashfs rpmbuild
 	export keys=$BATS_FILE_TMPDIR/keys programs=$BATS_FILE_TMPDIR/programs
 	export tools=$BATS_FILE_TMPDIR/initramfs-tools dracut=$BATS_FILE_TMPDIR/dracut
 	make_boot_keys
@@ -45,13 +45,14 @@ with_initramfs_tools()
 	keep tools-6.12 "$1" 6.12
 }
 
-# The site's word first. For 6.12 an initramfs without systemd in it.
+# The site's word first, in an ima-init of its own. For 6.12 an initramfs without systemd in it.
 with_dracut()
 {
 	make_debian "$1" dracut
-	site_deb "$1"
+	in_root "$1" sh -c 'dpkg -i /root/ima-init_*.deb /root/pkgima_*.deb'
+	site_init "$1"
 	preseed "$1"
-	in_root "$1" sh -c 'dpkg -i /root/site.deb /root/ima-init_*.deb /root/pkgima_*.deb'
+	in_root "$1" dpkg -i /root/site-init.deb
 	in_root "$1" dpkg -i /root/linux-6.1.deb
 	echo 'omit_dracutmodules+=" systemd systemd-initrd dracut-systemd "' >"$1/etc/dracut.conf.d/plain.conf"
 	in_root "$1" dpkg -i /root/linux-6.12.deb
@@ -69,6 +70,8 @@ with_dracut()
 			echo "./usr/lib/ima-init/ca/$(sha256sum <"$keys/ca.der" | cut -c 1-32).der"
 			echo ./usr/lib/ima-init/init
 			echo ./usr/lib/ima-init/policy
+			# By pkgima mkinit.
+			[ "${name%-*}" != dracut ] || echo ./usr/lib/ima-init/policy.sig
 		)
 	done
 	# The two kinds that dracut makes.
