@@ -132,7 +132,12 @@ static void write_scriptlets(FILE *spec)
 	      "[ ! -x /usr/bin/systemctl ] ||\n"
 	      "\t/usr/bin/systemctl --no-reload disable --now ima-init-keys.path >/dev/null 2>&1 || :\n"
 	      "%postun\n"
-	      "[ \"$1\" -gt 0 ] || [ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all || :\n", spec);
+	      "[ \"$1\" -eq 0 ] || exit 0\n"
+	      /* Links that pkgima enforce has made, to what is gone now. */
+	      "for link in /etc/grub.d/42_ima-init /etc/kernel/install.d/95-ima-init.install; do\n"
+	      "\t[ ! -L \"$link\" ] || rm \"$link\" || :\n"
+	      "done\n"
+	      "[ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all || :\n", spec);
 }
 
 static int check_plain(const struct pkgima_entries *entries, struct pkgima_error *error)
