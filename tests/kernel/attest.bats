@@ -11,7 +11,7 @@ setup_file()
 {
 	require_kernel uml
 	require_kernel 6.1
-	require swtpm jq make perl dpkg dpkg-deb rpm rpmbuild base64
+	require swtpm jq make perl dpkg dpkg-deb dpkg-buildpackage rpm rpmbuild base64
 	export dir=$BATS_FILE_TMPDIR leaf=$BATS_FILE_TMPDIR/keys/leaf rogue=$BATS_FILE_TMPDIR/keys/rogue
 	export seed=$BATS_FILE_TMPDIR/seed packages=$BATS_FILE_TMPDIR/packages
 	mkdir -p "$packages"

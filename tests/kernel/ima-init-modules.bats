@@ -9,7 +9,7 @@ setup_file()
 {
 	local release modules kernel
 	require_kernel uml
-	require make dpkg dpkg-deb getfattr objcopy
+	require make dpkg dpkg-deb dpkg-buildpackage getfattr objcopy
 	export dir=$BATS_FILE_TMPDIR leaf=$BATS_FILE_TMPDIR/keys/leaf rogue=$BATS_FILE_TMPDIR/keys/rogue
 	export seed=$BATS_FILE_TMPDIR/seed
 	make_site

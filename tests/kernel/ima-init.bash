@@ -37,17 +37,19 @@ make_ca_leaf()
 	openssl x509 -in "$1.pem" -outform DER -out "$1.der"
 }
 
-# init_package DIR POLICY: DIR/ima-init.deb, with all that make installs, the site's certificate for the kernel's hook and
-# POLICY; every file signed by the site's key.
+# init_package DIR POLICY: DIR/ima-init.deb, the real one, with the site's certificate for the kernel's hook and POLICY in
+# it; every file signed by the site's key. Its postinst asks debconf, which is a program in perl, and these roots have
+# busybox: without it, and without what it depends on.
 init_package()
 {
-	local tree=$1/tree
-	make -s -C "$TOP" O="$PKGIMA_BUILD" install-init DESTDIR="$tree" >/dev/null
-	mkdir -p "$tree/etc/ima-init" "$tree/etc/keys" "$tree/DEBIAN"
+	local tree=$1/tree packages
+	packages=$("$TOP/tests/support/build-packages")
+	dpkg-deb -R "$packages"/ima-init_*.deb "$tree"
+	rm "$tree/DEBIAN/postinst"
+	sed -i '/^Depends:/d' "$tree/DEBIAN/control"
+	mkdir -p "$tree/etc/ima-init" "$tree/etc/keys"
 	cp "$2" "$tree/etc/ima-init/policy"
 	cp "$leaf.der" "$tree/etc/keys/x509_ima.der"
-	printf 'Package: ima-init\nVersion: 1\nArchitecture: all\nMaintainer: Test <test@localhost>\nDescription: test\n' \
-		>"$tree/DEBIAN/control"
 	dpkg-deb --root-owner-group -b "$tree" "$1/ima-init.deb" >/dev/null
 	"$PKGIMA" sign --in-place --key "$leaf.key" --cert "$leaf.der" "$1/ima-init.deb" >/dev/null
 }

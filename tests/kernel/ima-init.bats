@@ -9,7 +9,7 @@ load ima-init
 setup_file()
 {
 	require_kernel uml
-	require make dpkg dpkg-deb getfattr
+	require make dpkg dpkg-deb dpkg-buildpackage getfattr
 	export dir=$BATS_FILE_TMPDIR leaf=$BATS_FILE_TMPDIR/keys/leaf rogue=$BATS_FILE_TMPDIR/keys/rogue
 	export seed=$BATS_FILE_TMPDIR/seed
 	make_site

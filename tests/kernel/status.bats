@@ -10,7 +10,7 @@ load audit
 setup_file()
 {
 	require_kernel uml
-	require make dpkg dpkg-deb getfattr jq ldd dumpe2fs
+	require make dpkg dpkg-deb dpkg-buildpackage getfattr jq ldd dumpe2fs
 	export dir=$BATS_FILE_TMPDIR leaf=$BATS_FILE_TMPDIR/keys/leaf rogue=$BATS_FILE_TMPDIR/keys/rogue
 	export seed=$BATS_FILE_TMPDIR/seed
 	make_site
