@@ -195,7 +195,7 @@ static int put_conffiles(struct pkgima_mkinit_tree *tree, const struct pkgima_mk
 static bool is_own(const char *folder)
 {
 	/* With all below: where there is a package that has them, too, it has them alike. Others are the distribution's. */
-	static const char *const own[] = { "/ima", "/etc/ima-init", "/etc/keys", "/usr/lib/dracut", "/usr/share/doc/" TEMPLATE,
+	static const char *const own[] = { "/ima", "/etc/ima-init", "/etc/keys", "/usr/lib/dracut", "/usr/share/doc/ima-init",
 					   "/usr/share/ima-init", "/usr/share/initramfs-tools" };
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
