@@ -56,7 +56,7 @@ static bool is_about_mode(const char *line)
 		return false;
 	line += 4;
 	line += strspn(line, " \t\r\v\f");
-	return *line == '=';
+	return *line == '=' || *line == ':';
 }
 
 int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_text, struct pkgima_error *error)

@@ -26,7 +26,7 @@ static size_t without_comment(const char *line, size_t length)
 /* @line has neither line feed nor blanks in front. */
 static void read_line(const char *line, size_t length, struct pkgima_init_conf_line *ret_line)
 {
-	char *text = ret_line->text, *equals;
+	char *text = ret_line->text, *separator;
 	size_t kept;
 
 	length = without_blanks(line, without_comment(line, length));
@@ -35,17 +35,17 @@ static void read_line(const char *line, size_t length, struct pkgima_init_conf_l
 	text[kept] = '\0';
 	ret_line->key = ret_line->value = text;
 	ret_line->problem = NULL;
-	equals = strchr(text, '=');
+	separator = strpbrk(text, "=:");
 	if (*text == '[') {
 		ret_line->problem = "there are no sections; nothing from here on counts";
 	} else if (kept < length) {
 		text[64] = '\0';
 		ret_line->problem = "the line is too long";
-	} else if (!equals) {
+	} else if (!separator) {
 		ret_line->problem = "no key=value";
 	} else {
-		ret_line->value = equals + 1 + strspn(equals + 1, blanks);
-		text[without_blanks(text, (size_t)(equals - text))] = '\0';
+		ret_line->value = separator + 1 + strspn(separator + 1, blanks);
+		text[without_blanks(text, (size_t)(separator - text))] = '\0';
 	}
 }
 

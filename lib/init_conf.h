@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 /*
- * init.conf, which /ima/init reads and `pkgima enforce` writes. Lines "key=value", with or without blanks around either; one
- * that begins with "#" or ";" is a comment, and so is what stands behind a blank and ";". Read without a library, as the
- * first process has none but the C library.
+ * init.conf, which /ima/init reads and `pkgima enforce` writes. Lines "key=value" or "key: value", with or without blanks
+ * around either; one that begins with "#" or ";" is a comment, and so is what stands behind a blank and ";". Read without a
+ * library, as the first process has none but the C library.
  */
 
 /* Bytes of a line without comments, and blanks at its ends: a path, and what it is for. */

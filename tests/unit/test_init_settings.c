@@ -242,7 +242,8 @@ static void test_lines(void **state)
 		{ "mode=\n", MODE_ENFORCE, 1, "mode: unknown value" },
 		{ "mode=log=off\n", MODE_ENFORCE, 1, "mode: unknown value" },
 		{ "=off\nmode=log\n", MODE_LOG, 1, ": unknown setting" },
-		{ "mode: off\nmode=log\n", MODE_LOG, 1, "mode: off: no key=value" },
+		{ "mode: log\nexec=/a:b\n", MODE_LOG, 0, "" },
+		{ "mode off\nmode=log\n", MODE_LOG, 1, "mode off: no key=value" },
 		/* A line is a line, wherever it begins. */
 		{ "exec=/bin/sh\n mode=log\n", MODE_LOG, 0, "" },
 		{ "mode=log\n [a]\nmode=off\n[b]\nmode=off\n", MODE_LOG, 1, "[a]: there are no sections" },
