@@ -48,21 +48,11 @@ enum pkgima_enforce_mode pkgima_enforce_settings_mode(const char *text)
 	return mode;
 }
 
-/* A line about the mode, whatever it says of it. */
-static bool is_about_mode(const char *line)
-{
-	line += strspn(line, " \t\r\v\f");
-	if (strncmp(line, "mode", 4) != 0)
-		return false;
-	line += 4;
-	line += strspn(line, " \t\r\v\f");
-	return *line == '=' || *line == ':';
-}
-
 int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_text, struct pkgima_error *error)
 {
-	const char *line = text ? pkgima_init_conf_begin(text) : "";
-	size_t room = strlen(line) + 64, used = 0;
+	const char *rest = text ? pkgima_init_conf_begin(text) : "", *from = rest;
+	size_t room = strlen(rest) + 64, used = 0;
+	struct pkgima_init_conf_line line;
 	char *edited = malloc(room);
 
 	if (!edited)
@@ -70,17 +60,14 @@ int pkgima_enforce_settings_edit(const char *text, const char *word, char **ret_
 	/* The first line: what stands behind a section's name counts for nothing. */
 	if (word)
 		used = (size_t)snprintf(edited, room, "mode=%s\n", word);
-	while (*line) {
-		size_t length = strcspn(line, "\n");
-
-		length += line[length] == '\n';
-		if (!is_about_mode(line)) {
-			memcpy(edited + used, line, length);
-			used += length;
-		}
-		line += length;
+	while (pkgima_init_conf_next(&rest, &line)) {
+		if (line.problem || strcmp(line.key, "mode") != 0)
+			continue;
+		memcpy(edited + used, from, (size_t)(line.begin - from));
+		used += (size_t)(line.begin - from);
+		from = rest;
 	}
-	edited[used] = '\0';
+	strcpy(edited + used, from);
 	*ret_text = edited;
 	return 0;
 }

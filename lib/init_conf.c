@@ -57,13 +57,14 @@ const char *pkgima_init_conf_begin(const char *text)
 bool pkgima_init_conf_next(const char **text, struct pkgima_init_conf_line *ret_line)
 {
 	while (**text) {
-		const char *line = *text + strspn(*text, blanks);
+		const char *begin = *text, *line = begin + strspn(begin, blanks);
 		size_t length = strcspn(line, "\n");
 
 		*text = line + length + (line[length] == '\n');
 		if (length == 0 || *line == '#' || *line == ';')
 			continue;
 		read_line(line, length, ret_line);
+		ret_line->begin = begin;
 		if (*line == '[')
 			*text += strlen(*text);
 		return true;

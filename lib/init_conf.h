@@ -16,6 +16,7 @@
 
 struct pkgima_init_conf_line {
 	const char *key, *value;   /* point into @text */
+	const char *begin;         /* of the line, in the text that was given */
 	const char *problem;       /* why the line does not count, or NULL; @key is then what there is of it */
 	char text[PKGIMA_INIT_CONF_LINE_MAX + 1];
 };

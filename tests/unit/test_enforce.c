@@ -72,7 +72,7 @@ static void test_only_the_mode_is_edited(void **state)
 	edits(NULL, "log", "mode=log\n");
 	edits("mode=log\n", NULL, "");
 	edits("kexec=keep\nmode=enforce\n", "log", "mode=log\nkexec=keep\n");
-	edits("# mode=x\n mode\t: off\nmodel=1\n[s]\nmode=off", "enforce", "mode=enforce\n# mode=x\nmodel=1\n[s]\n");
+	edits("# mode=x\n mode\t: off\nmodel=1\n[s]\nmode=off", "enforce", "mode=enforce\n# mode=x\nmodel=1\n[s]\nmode=off");
 	edits("exec=/sbin/init", NULL, "exec=/sbin/init");
 	edits("\xef\xbb\xbfmode=off\n", "log", "mode=log\n");
 }
