@@ -193,6 +193,7 @@ $(O)/tests/unit/test_init_settings $(O)/tests/fuzz/fuzz_init_settings-replay $(O
 	$(O)/pkg-ima-init/settings.o
 $(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/tests/fuzz/fuzz_init_policy: \
 	$(O)/pkg-ima-init/policy_text.o
+$(O)/tests/unit/test_init_certificates: $(O)/pkg-ima-init/certificates.o
 
 # A module for OpenSSL, which the test of the same name loads.
 $(O)/tests/unit/test_token_provider: | $(O)/tests/unit/modules/pkcs11.so

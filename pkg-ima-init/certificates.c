@@ -21,7 +21,8 @@
 struct names {
 	char (*list)[NAME_MAX + 1];   /* owned */
 	size_t count, capacity;
-	bool more;
+	bool more;                    /* than can be looked at */
+	bool longer;                  /* there are longer ones, which some file systems have (vfat, FUSE) */
 };
 
 static void free_names(struct names *names)
@@ -35,7 +36,26 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-/* In the order of their bytes, as the trust store has them; hidden ones are passed over. Takes @fd over. */
+static int add(struct names *names, const char *name, size_t length)
+{
+	void *room;
+
+	if (length > NAME_MAX) {
+		names->longer = true;
+		return 0;
+	}
+	room = pkgima_list_room(names->list, names->count, &names->capacity, sizeof(names->list[0]));
+	if (!room)
+		return -ENOMEM;
+	names->list = room;
+	memcpy(names->list[names->count++], name, length + 1);
+	return 0;
+}
+
+/*
+ * In the order of their bytes, as the trust store has them; hidden ones are passed over. Takes @fd over. After a failure
+ * @names has those that were read before.
+ */
 static int list(int fd, struct names *names)
 {
 	DIR *folder = fdopendir(fd);
@@ -48,23 +68,16 @@ static int list(int fd, struct names *names)
 		close(fd);
 		return r;
 	}
-	while (r == 0 && seen++ < NAMES_MAX && (entry = readdir(folder))) {
+	while (r == 0 && !names->more && (errno = 0, entry = readdir(folder))) {
 		size_t length = strlen(entry->d_name);
-		void *room;
+		bool is_one = entry->d_name[0] != '.' && length > 4 && !strcmp(entry->d_name + length - 4, ".der");
 
-		if (entry->d_name[0] == '.' || length <= 4 || strcmp(entry->d_name + length - 4, ".der") != 0)
-			continue;
-		names->more = names->count == CERTIFICATES_MAX;
-		if (names->more)
-			break;
-		room = pkgima_list_room(names->list, names->count, &names->capacity, sizeof(names->list[0]));
-		if (room) {
-			names->list = room;
-			strcpy(names->list[names->count++], entry->d_name);
-		} else {
-			r = -ENOMEM;
-		}
+		names->more = ++seen > NAMES_MAX || (is_one && names->count == CERTIFICATES_MAX);
+		if (is_one && !names->more)
+			r = add(names, entry->d_name, length);
 	}
+	if (r == 0 && !names->more)
+		r = -errno;
 	closedir(folder);
 	if (names->count > 0)
 		qsort(names->list, names->count, sizeof(names->list[0]), compare_names);
@@ -122,13 +135,13 @@ size_t certificates_load(const struct init *init, int fd, const char *folder, ke
 		return 0;
 	if (r >= 0)
 		r = list(r, &names);
-	if (r < 0) {
+	if (r < 0)
 		report_failure(init, failure, "%s: %s", folder, strerror(-r));
-		return 0;
-	}
 	for (size_t i = 0; i < names.count; i++)
 		loaded += load_one(init, fd, folder, names.list[i], ring, failure);
 	if (names.more)
-		report_failure(init, failure, "%s has more than %d", folder, CERTIFICATES_MAX);
+		report_failure(init, failure, "%s has more than %d, or more than %d names", folder, CERTIFICATES_MAX, NAMES_MAX);
+	if (names.longer)
+		report_failure(init, failure, "%s: names of more than %d bytes", folder, NAME_MAX);
 	return loaded;
 }
