@@ -29,8 +29,7 @@ static bool load_keys(struct init *init)
 	if (!rings->evm) {
 		if (pkgima_beneath_stat(init->places.fd, init->places.evm_ca, true, &st) < 0)
 			return false;
-		rings->own_evm = rings_make(init, "_evmca", init->places.evm_ca, FAILURE_EVM_CA, "_evm", &rings->evm);
-		if (!rings->own_evm) {
+		if (!rings_make(init, "_evmca", init->places.evm_ca, FAILURE_EVM_CA, "_evm", &rings->own_evm, &rings->evm)) {
 			report_failure(init, FAILURE_NO_EVM_KEY, "no CA certificate in %s%s", init->places.folder,
 				       init->places.evm_ca);
 			return false;
@@ -39,7 +38,7 @@ static bool load_keys(struct init *init)
 	certificates_load(init, root, LEAVES, rings->evm, FAILURE_EVM_CERTIFICATE);
 	if (rings_count(rings->evm))
 		return true;
-	if (rings->own_evm)
+	if (rings->own_evm.made)
 		report_failure(init, FAILURE_NO_EVM_KEY, "keyring _evm, certificates " LEAVES "/*.der");
 	return false;
 }

@@ -27,10 +27,16 @@ struct places {
 	const char *settings, *ca, *evm_ca, *policy, *signature;
 };
 
+/* One that was made here, so that the kernel has yet to find it. */
+struct own_ring {
+	bool made;
+	unsigned long usage;        /* how many references to it there were then */
+};
+
 struct rings {
 	key_serial_t ima;           /* ".ima" or "_ima"; 0: none */
 	key_serial_t evm;           /* ".evm" or "_evm"; 0: none */
-	bool own_ima, own_evm;      /* made here, so that the kernel has yet to find it */
+	struct own_ring own_ima, own_evm;
 };
 
 struct init {
@@ -41,6 +47,7 @@ struct init {
 	const char *policy_name;    /* of the one that was loaded; NULL: none */
 	bool enforcing;             /* what an unsigned program meets from now on */
 	bool verifies_metadata;     /* EVM is in use */
+	bool no_securityfs;         /* the kernel has it, and it could not be mounted */
 	bool retired_unread;        /* retired_unlink() has to be called again, when there is a policy */
 };
 
@@ -72,14 +79,19 @@ size_t certificates_load(const struct init *init, int fd, const char *folder, ke
 
 /* "Rings and certificates". */
 void rings_load(struct init *init);
-/* A keyring of @name with what the folder of CA certificates has, sealed, and one that takes only what these issued. */
+/* A keyring of @ca_name with what the folder of CA certificates has, sealed, and one of @name for what these issued. */
 bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, enum failure refused, const char *name,
-		key_serial_t *ret_ring);
+		struct own_ring *own, key_serial_t *ret_ring);
+/* How many references to it the kernel counts; 0 where it does not tell. */
+unsigned long rings_usage(key_serial_t ring);
 /* The kernel's own keyring of that name, or 0. */
 key_serial_t rings_find(const char *name);
 size_t rings_count(key_serial_t ring);
-/* Tells of each key of the ring; @skid: its whole identifier in lower-case hexadecimal, at least 8 digits. */
-void rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context);
+/*
+ * Tells of each key of the ring; @skid: its whole identifier in lower-case hexadecimal, at least 8 digits. -errno where
+ * one, or all, cannot be looked at.
+ */
+int rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context);
 /* Key ids of the ring, each as a line "key=ID". */
 void rings_ids(key_serial_t ring, char *output, size_t capacity);
 

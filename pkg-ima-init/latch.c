@@ -19,16 +19,20 @@
 
 #define LATCH "/ima/latch"
 #define PROOF "/ima/proof"
-/* For a program that does nothing; another one may stand in its place. It counts from when the kernel has started it. */
+/* For a program that does nothing; another one may stand in its place, or what the kernel has to read for long. */
 #define LIMIT_MS 10000
 
+/*
+ * Of a child that shares the memory of this process, errno included, until it executes something. One that does not end
+ * keeps all of it.
+ */
 struct trial {
 	const char *path;
 	bool fresh;   /* in an anonymous session keyring, with nothing in it */
 	int code;     /* the errno of what keeps it from running */
+	_Alignas(16) char stack[16 * 1024];
 };
 
-/* In the child. Until it executes something it shares the memory of this process, which waits for that. */
 static int run(void *argument)
 {
 	struct trial *trial = argument;
@@ -40,14 +44,6 @@ static int run(void *argument)
 		execve(trial->path, argv, envp);
 	trial->code = errno;
 	_exit(127);
-}
-
-/* A copy of the memory, as fork() makes one, would take longer than all that the child does. */
-static pid_t start(struct trial *trial)
-{
-	static _Alignas(16) char stack[16 * 1024];
-
-	return clone(run, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, trial);
 }
 
 /* Returns the child's status as waitpid() has it, or -errno; -ETIMEDOUT after having killed it. */
@@ -80,9 +76,9 @@ static bool is_small(const char *path)
 	return stat(path, &st) < 0 || (uintmax_t)st.st_size <= PROGRAM_MAX;
 }
 
-static int try(const char *path, bool fresh, struct pkgima_error *error)
+static int try(struct trial *trial, struct pkgima_error *error)
 {
-	struct trial trial = { .path = path, .fresh = fresh };
+	const char *path = trial->path;
 	int status;
 	pid_t pid;
 
@@ -90,7 +86,8 @@ static int try(const char *path, bool fresh, struct pkgima_error *error)
 		return pkgima_fail(error, -EFBIG, "%s is too large", path);
 	/* Where it is ignored, by whoever was here before, nobody can be waited for. */
 	signal(SIGCHLD, SIG_DFL);
-	pid = start(&trial);
+	/* A copy of the memory, as fork() makes one, would take longer than all that the child does. */
+	pid = clone(run, trial->stack + sizeof(trial->stack), CLONE_VM | SIGCHLD, trial);
 	if (pid < 0)
 		return pkgima_fail_errno(error, "%s", path);
 	status = wait_for(pid);
@@ -98,8 +95,8 @@ static int try(const char *path, bool fresh, struct pkgima_error *error)
 		return pkgima_fail(error, status, "%s did not end", path);
 	if (status < 0)
 		return pkgima_fail(error, status, "%s: %s", path, strerror(-status));
-	if (trial.code)
-		return pkgima_fail(error, -trial.code, "%s: %s", path, strerror(trial.code));
+	if (trial->code)
+		return pkgima_fail(error, -trial->code, "%s: %s", path, strerror(trial->code));
 	if (status != 0)
 		return pkgima_fail(error, -ECHILD, "%s ended with status 0x%x", path, (unsigned int)status);
 	return 0;
@@ -114,17 +111,48 @@ static bool are_one_file(void)
 	       latch.st_ino == proof.st_ino;
 }
 
+/* What the kernel has found it keeps a reference to. Otherwise the next one who has something verified would bring its own. */
+static bool is_kept(const struct own_ring *own, key_serial_t ring)
+{
+	return !own->made || rings_usage(ring) > own->usage;
+}
+
+static int run_latch(const struct rings *rings, struct pkgima_error *error)
+{
+	static struct trial trial;
+	int r;
+
+	trial.path = LATCH;
+	r = try(&trial, error);
+	if (r < 0)
+		return r;
+	if (!is_kept(&rings->own_ima, rings->ima))
+		return pkgima_fail(error, -ENOKEY, LATCH " ran, but no rule of the policy had it verified by _ima");
+	if (!is_kept(&rings->own_evm, rings->evm))
+		return pkgima_fail(error, -ENOKEY, LATCH " ran, but its metadata was not verified by _evm");
+	return 0;
+}
+
+static int run_proof(struct pkgima_error *error)
+{
+	static struct trial trial;
+
+	trial.path = PROOF;
+	trial.fresh = true;
+	return try(&trial, error);
+}
+
 void latch_set(struct init *init)
 {
-	bool own = init->rings.own_ima || init->rings.own_evm;
+	bool own = init->rings.own_ima.made || init->rings.own_evm.made;
 	struct pkgima_error error;
 
 	if (!init->policy_name || !init->policy.appraises)
 		return;
-	if (own && try(LATCH, false, &error) < 0)
+	if (own && run_latch(&init->rings, &error) < 0)
 		report_failure(init, FAILURE_LATCH, "%s", error.text);
 	else if (own && are_one_file())
 		report_failure(init, FAILURE_PROOF, PROOF " is the same file as " LATCH);
-	else if (try(PROOF, true, &error) < 0)
+	else if (run_proof(&error) < 0)
 		report_failure(init, FAILURE_PROOF, "%s", error.text);
 }

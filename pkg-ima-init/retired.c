@@ -45,8 +45,11 @@ void retired_unlink(struct init *init)
 	init->retired_unread = r == -EACCES && !init->retired_unread;
 	if (init->retired_unread)
 		return;
-	if (r < 0)
+	if (r < 0) {
 		report_failure(init, FAILURE_RETIRED, "%s", error.text);
-	else
-		rings_each(init->rings.ima, unlink_if_retired, &unlinking);
+		return;
+	}
+	r = rings_each(init->rings.ima, unlink_if_retired, &unlinking);
+	if (r < 0)
+		report_failure(init, FAILURE_RETIRED, "a key cannot be looked at: %s", strerror(-r));
 }

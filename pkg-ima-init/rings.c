@@ -19,31 +19,49 @@
 static bool is_ring(key_serial_t serial, const char *name)
 {
 	char text[128], wanted[64];
+	long length = key_describe(serial, text, sizeof(text));
 
-	if (key_describe(serial, text, sizeof(text)) < 0)
+	/* With a longer one it is none. */
+	if (length < 0 || (size_t)length > sizeof(text))
 		return false;
-	text[sizeof(text) - 1] = '\0';
 	snprintf(wanted, sizeof(wanted), ";%s", name);
 	return !strncmp(text, "keyring;0;", 10) && strlen(text) > strlen(wanted) &&
 	       !strcmp(text + strlen(text) - strlen(wanted), wanted);
 }
 
-/* The ring, if it is this line's of /proc/keys, or 0. */
-static key_serial_t ring_of(const char *line, const char *name)
-{
-	key_serial_t serial = (key_serial_t)strtoul(line, NULL, 16);
-	char part[64];
+/* What is looked for in /proc/keys, and what comes of it. */
+struct wanted {
+	const char *name;        /* NULL: by @serial */
+	key_serial_t serial;
+	unsigned long usage;
+};
 
-	snprintf(part, sizeof(part), " keyring   %s: ", name);
-	return strstr(line, part) && is_ring(serial, name) ? serial : 0;
+/* "SERIAL FLAGS USAGE …", by proc_keys_show() of security/keys/proc.c. */
+static bool is_wanted(struct wanted *wanted, char *line)
+{
+	char part[64], *rest;
+	key_serial_t serial = (key_serial_t)strtoul(line, &rest, 16);
+
+	if (wanted->name) {
+		snprintf(part, sizeof(part), " keyring   %s: ", wanted->name);
+		if (!strstr(line, part) || !is_ring(serial, wanted->name))
+			return false;
+		wanted->serial = serial;
+		return true;
+	}
+	if (serial != wanted->serial)
+		return false;
+	rest += strspn(rest, " ");
+	wanted->usage = strtoul(rest + strcspn(rest, " "), NULL, 10);
+	return true;
 }
 
-key_serial_t rings_find(const char *name)
+static bool find(struct wanted *wanted)
 {
 	cleanup_close int fd = open("/proc/keys", O_RDONLY | O_CLOEXEC);
 	/* Of a longer line, which no keyring of the kernel's has, the parts are read one by one. */
 	char text[8192], *line, *end;
-	key_serial_t found = 0;
+	bool found = false;
 	size_t used = 0;
 	ssize_t n;
 
@@ -52,7 +70,7 @@ key_serial_t rings_find(const char *name)
 		text[used] = '\0';
 		for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
 			*end = '\0';
-			found = ring_of(line, name);
+			found = is_wanted(wanted, line);
 		}
 		used = strlen(line);
 		memmove(text, line, used);
@@ -62,6 +80,20 @@ key_serial_t rings_find(const char *name)
 	return found;
 }
 
+key_serial_t rings_find(const char *name)
+{
+	struct wanted wanted = { .name = name };
+
+	return find(&wanted) ? wanted.serial : 0;
+}
+
+unsigned long rings_usage(key_serial_t ring)
+{
+	struct wanted wanted = { .serial = ring };
+
+	return find(&wanted) ? wanted.usage : 0;
+}
+
 size_t rings_count(key_serial_t ring)
 {
 	long size = key_read(ring, NULL, 0);
@@ -69,25 +101,32 @@ size_t rings_count(key_serial_t ring)
 	return size > 0 ? (size_t)size / sizeof(key_serial_t) : 0;
 }
 
-void rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context)
+int rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context)
 {
-	key_serial_t serials[1024];
-	long size = ring ? key_read(ring, (char *)serials, sizeof(serials)) : 0;
-	size_t count = size > 0 ? (size_t)size / sizeof(serials[0]) : 0;
+	size_t count = ring ? rings_count(ring) : 0, size = count * sizeof(key_serial_t);
+	cleanup_free key_serial_t *serials = malloc(size + 1);
+	int r = 0;
 
-	for (size_t i = 0; i < count && i < sizeof(serials) / sizeof(serials[0]); i++) {
+	if (!serials)
+		return -ENOMEM;
+	if (count > 0 && key_read(ring, serials, size) != (long)size)
+		return -EIO;
+	for (size_t i = 0; i < count; i++) {
+		/* "asymmetric;UID;GID;PERM;SUBJECT: SKID", each half of some 512 bytes at most (crypto/asymmetric_keys). */
+		char text[2048];
+		long length = key_describe(serials[i], text, sizeof(text));
 		const char *skid = NULL;
-		char text[512];
 
-		/* "asymmetric;UID;GID;PERM;SUBJECT: SKID" */
-		if (key_describe(serials[i], text, sizeof(text)) < 0)
+		if (length < 0 || (size_t)length > sizeof(text)) {
+			r = length < 0 ? -errno : -EMSGSIZE;
 			continue;
-		text[sizeof(text) - 1] = '\0';
+		}
 		if (!strncmp(text, "asymmetric;", 11))
 			skid = strrchr(text, ' ');
 		if (skid && strlen(skid + 1) >= 8 && strspn(skid + 1, "0123456789abcdef") == strlen(skid + 1))
 			tell(context, serials[i], skid + 1);
 	}
+	return r;
 }
 
 struct ids {
@@ -114,7 +153,7 @@ void rings_ids(key_serial_t ring, char *output, size_t capacity)
 }
 
 bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, enum failure refused, const char *name,
-		key_serial_t *ret_ring)
+		struct own_ring *own, key_serial_t *ret_ring)
 {
 	char restriction[64];
 	key_serial_t ca, ring;
@@ -138,6 +177,7 @@ bool rings_make(struct init *init, const char *ca_name, const char *ca_folder, e
 		report_failure(init, FAILURE_RING, "%s: %s", name, strerror(errno));
 		return false;
 	}
+	*own = (struct own_ring){ .made = true, .usage = rings_usage(ring) };
 	*ret_ring = ring;
 	return true;
 }
@@ -153,8 +193,7 @@ void rings_load(struct init *init)
 		report_failure(init, FAILURE_SESSION, "%s", strerror(errno));
 	rings->ima = rings_find(".ima");
 	if (!rings->ima) {
-		rings->own_ima = rings_make(init, "_ca", init->places.ca, FAILURE_CA, "_ima", &rings->ima);
-		if (!rings->own_ima) {
+		if (!rings_make(init, "_ca", init->places.ca, FAILURE_CA, "_ima", &rings->own_ima, &rings->ima)) {
 			report_failure(init, FAILURE_NO_CA, "%s%s", init->places.folder, init->places.ca);
 			return;
 		}
@@ -163,5 +202,5 @@ void rings_load(struct init *init)
 	retired_unlink(init);
 	if (!rings_count(rings->ima))
 		report_failure(init, FAILURE_NO_KEY, "keyring %s, certificates " LEAVES "/*.der",
-			       rings->own_ima ? "_ima" : ".ima");
+			       rings->own_ima.made ? "_ima" : ".ima");
 }

@@ -53,8 +53,8 @@ void state_write(struct init *init)
 		return;
 	}
 	rings_ids(rings->ima, keys, sizeof(keys));
-	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nkeyring=%s\nevm=%s\n%s", state_mode(init),
-		 init->policy_name ? init->policy_name : "", !rings->ima ? "" : rings->own_ima ? "_ima" : ".ima",
+	snprintf(text, sizeof(text), "mode=%s\npolicy=%s\nstarted=%s\nkeyring=%s\nevm=%s\n%s", state_mode(init),
+		 init->policy_name ? init->policy_name : "", started(init), !rings->ima ? "" : rings->own_ima.made ? "_ima" : ".ima",
 		 init->verifies_metadata ? "verifies" : "closed", keys);
 	r = write_file(folder, "state", text, &error);
 	if (r == 0 && init->enforcing && init->policy.file_check)
