@@ -51,21 +51,27 @@ static bool verifies(void)
 	return kernel_read(EVM_FILE, text, sizeof(text)) > 0 && (strtoul(text, NULL, 0) & 2);
 }
 
+/* Is there nothing to close, or is it closed? @r: of the attempt to close it. */
+static bool is_closed(const struct init *init, int r)
+{
+	switch (-r) {
+	case 0:
+		return true;
+	case ENOENT:       /* a kernel without EVM */
+		return !init->no_securityfs;
+	case EPERM:        /* closed already, by the initramfs */
+		return !init->verifies_metadata || verifies();
+	default:
+		return false;
+	}
+}
+
 void evm_close(struct init *init)
 {
 	int r;
 
 	init->verifies_metadata = init->settings.mode != MODE_OFF && load_keys(init);
 	r = kernel_write(EVM_FILE, init->verifies_metadata ? CLOSED_VERIFYING : CLOSED);
-	switch (-r) {
-	case 0:
-	case ENOENT:       /* a kernel without EVM */
-		break;
-	case EPERM:        /* closed already, by the initramfs */
-		if (!init->verifies_metadata || verifies())
-			break;
-		/* fall through */
-	default:
+	if (!is_closed(init, r))
 		report_failure(init, FAILURE_EVM, "%s", strerror(-r));
-	}
 }

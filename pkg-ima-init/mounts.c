@@ -61,6 +61,8 @@ void mount_others(struct init *init)
 		if (all[i].magic ? is_of(all[i].folder, all[i].magic) : is_mounted(all[i].folder))
 			continue;
 		r = mount_on(all[i].type, all[i].folder, all[i].flags, all[i].data);
+		if (all[i].magic == SECURITYFS_MAGIC)
+			init->no_securityfs = r < 0 && r != -ENODEV;
 		if (r < 0)
 			report_failure(init, FAILURE_MOUNT, "%s on %s: %s", all[i].type, all[i].folder, strerror(-r));
 	}

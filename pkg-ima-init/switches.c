@@ -74,13 +74,13 @@ static bool modules_are_compressed(void)
 static void lock_down(struct init *init)
 {
 	char text[64];
-	ssize_t length = kernel_read(LOCKDOWN, text, sizeof(text));
-	int r;
+	int r = (int)kernel_read(LOCKDOWN, text, sizeof(text));
 
 	/* A kernel without it; or "[integrity]" already, or more. */
-	if (length < 0 || !strstr(text, "[none]"))
+	if (r == -ENOENT || (r >= 0 && !strstr(text, "[none]")))
 		return;
-	r = kernel_write(LOCKDOWN, "integrity");
+	if (r >= 0)
+		r = kernel_write(LOCKDOWN, "integrity");
 	if (r < 0)
 		report_failure(init, FAILURE_LOCKDOWN, "%s", strerror(-r));
 }
