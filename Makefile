@@ -264,6 +264,7 @@ install-init: $(O)/ima-init $(O)/ima-probe
 	install -d -m 755 $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DRACUT) $(DESTDIR)$(systemunitdir)
 	install -m 644 $(INIT_POLICIES) $(INIT_DATA)/policies
 	install -m 644 pkg-ima-init/initramfs/collect pkg-ima-init/initramfs/carry $(INIT_DATA)/initramfs
+	install -m 644 pkg-ima-init/removal $(INIT_DATA)/removal
 	install -D -m 755 -t $(INIT_DATA)/boot $(INIT_BOOT)
 	install -D -m 755 pkg-ima-init/initramfs-tools/hook $(INIT_TOOLS)/hooks/ima-init
 	install -D -m 755 pkg-ima-init/initramfs-tools/init-bottom $(INIT_TOOLS)/scripts/init-bottom/ima-init
@@ -275,7 +276,7 @@ uninstall-init:
 	rm -f $(addprefix $(INIT_FOLDER)/,init latch proof) $(addprefix $(INIT_DATA)/policies/,$(notdir $(INIT_POLICIES))) \
 		$(INIT_MANPAGE)
 	rm -f $(addprefix $(INIT_DATA)/initramfs/,collect carry) $(addprefix $(DESTDIR)$(systemunitdir)/,$(INIT_UNITS))
-	rm -f $(addprefix $(INIT_DATA)/boot/,$(notdir $(INIT_BOOT)))
+	rm -f $(INIT_DATA)/removal $(addprefix $(INIT_DATA)/boot/,$(notdir $(INIT_BOOT)))
 	rm -f $(addprefix $(INIT_TOOLS)/,hooks/ima-init scripts/init-bottom/ima-init)
 	rm -f $(addprefix $(INIT_DRACUT)/,module-setup.sh cleanup.sh switch-root.conf)
 	-rmdir --ignore-fail-on-non-empty $(INIT_DATA)/policies $(INIT_DATA)/initramfs $(INIT_DATA)/boot $(INIT_DATA) \

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/beneath.h"
 #include "../lib/gate.h"
 #include "../lib/io.h"
 
@@ -33,6 +34,16 @@ const char *state_mode(const struct init *init)
 	if (init->enforcing)
 		return "enforce";
 	return init->policy_name ? "log" : "off";
+}
+
+/* Where from, and so what has to be there at the next boot. */
+static const char *started(const struct init *init)
+{
+	struct stat st;
+
+	if (!init->places.carried)
+		return "root";
+	return pkgima_beneath_stat(init->places.fd, "/built-in", false, &st) == 0 ? "kernel" : "initramfs";
 }
 
 void state_write(struct init *init)

@@ -110,7 +110,7 @@ static void write_preamble(FILE *spec, const struct pkgima_mkinit_tree *tree)
 
 /*
  * What the maintainer scripts of the .deb do for dpkg. All of it is repeated at the next boot or by hand, and no failure;
- * but a kernel that is told to start /ima/init panics where there is none.
+ * but it stays where the machine would not start without it.
  */
 static void write_scriptlets(FILE *spec)
 {
@@ -124,11 +124,7 @@ static void write_scriptlets(FILE *spec)
 	      "done\n"
 	      "%preun\n"
 	      "[ \"$1\" -eq 0 ] || exit 0\n"
-	      "if [ /proc/1/root/. -ef / ] && grep -qE '(^|[[:space:]])init=/ima/init([[:space:]]|$)' /proc/cmdline; then\n"
-	      "\techo \"ima-init: this machine is started with init=/ima/init; without the package it would not start.\" >&2\n"
-	      "\techo \"ima-init: take that from the kernel command line, and start it again, before removing it.\" >&2\n"
-	      "\t[ \"${PKGIMA:-}\" = warn ] || exit 1\n"
-	      "fi\n"
+	      "[ ! -e /usr/share/ima-init/removal ] || sh /usr/share/ima-init/removal || exit 1\n"
 	      "[ ! -x /usr/bin/systemctl ] ||\n"
 	      "\t/usr/bin/systemctl --no-reload disable --now ima-init-keys.path >/dev/null 2>&1 || :\n"
 	      "%postun\n"
@@ -137,7 +133,8 @@ static void write_scriptlets(FILE *spec)
 	      "for link in /etc/grub.d/42_ima-init /etc/kernel/install.d/95-ima-init.install; do\n"
 	      "\t[ ! -L \"$link\" ] || rm \"$link\" || :\n"
 	      "done\n"
-	      "[ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all || :\n", spec);
+	      "[ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all ||\n"
+	      "\techo \"ima-init: dracut has not made all initramfs; one that still carries it starts with ima_init=log only\" >&2\n", spec);
 }
 
 static int check_plain(const struct pkgima_entries *entries, struct pkgima_error *error)

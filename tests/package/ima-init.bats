@@ -371,7 +371,22 @@ comes_and_goes()
 	[ "$(in_root "$root" dpkg-query -W -f '${db:Status-Status}' ima-init)" = installed ]
 	# Another word, and what is no word of its own.
 	echo 'root=/dev/vda rd.init=/ima/init init=/ima/initial' >"$root/root/cmdline"
-	in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && dpkg -r ima-init'
+	in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && sh /usr/share/ima-init/removal'
+	# Within the kernel's image; and in an initramfs that nobody here makes.
+	mkdir -p "$root/run/pkgima"
+	rm -f "$root"/usr/{s,}bin/{update-initramfs,dracut}
+	for started in kernel initramfs; do
+		printf '%s\n' mode=off policy= "started=$started" >"$root/run/pkgima/state"
+		run ! in_root "$root" dpkg -r ima-init
+		[[ $output == *"ima-init: this machine's $started has ima-init in it, "*"; without the package it would not start."* ]]
+		[ -x "$root/ima/init" ]
+		in_root "$root" env PKGIMA=warn sh /usr/share/ima-init/removal
+	done
+	fake /usr/sbin/update-initramfs
+	in_root "$root" sh /usr/share/ima-init/removal
+	rm "$root/usr/sbin/update-initramfs"
+	echo started=root >"$root/run/pkgima/state"
+	in_root "$root" dpkg -r ima-init
 	in_root "$root" dpkg -P ima-init
 	[ ! -e "$root/ima" ]
 	[ ! -e "$root/usr/share/ima-init" ]

@@ -306,6 +306,12 @@ stays_where_it_starts_the_machine()
 	[[ $output == *"without the package it would not start"* ]]
 	[ -x "$root/ima/init" ]
 	in_root "$root" rpm -q ima-init
+	mkdir -p "$root/run/pkgima"
+	echo started=kernel >"$root/run/pkgima/state"
+	run ! in_root "$root" rpm -e ima-init
+	[[ $output == *"without the package it would not start"* ]]
+	in_root "$root" rpm -q ima-init
+	rm -r "$root/run/pkgima"
 }
 
 @test "ima-init stays where the machine is started with init=/ima/init, unless it is said twice" {
