@@ -182,6 +182,9 @@ static int set_settings(int folder, const char *now, const char *word, bool *ret
 	r = pkgima_enforce_settings_edit(now, word, &text, error);
 	if (r < 0 || (now && !strcmp(text, now)))
 		return r;
+	if (strlen(text) > PKGIMA_ENFORCE_SETTINGS_MAX)
+		return pkgima_fail(error, -EFBIG, PKGIMA_ENFORCE_SETTINGS " would have more than the %zu bytes that ima-init reads",
+				   PKGIMA_ENFORCE_SETTINGS_MAX);
 	if (!*text)
 		return remove_file(folder, PKGIMA_ENFORCE_SETTINGS, ret_changed, error);
 	r = write_file(folder, PKGIMA_ENFORCE_SETTINGS, text, strlen(text), NULL, error);

@@ -131,6 +131,31 @@ static void test_set_and_unset(void **state)
 	has("etc/ima-init/init.conf", "mode=off\n");
 }
 
+/* ima-init would not read them, and enforce. */
+static void test_settings_too_long(void **state)
+{
+	static char comment[PKGIMA_ENFORCE_SETTINGS_MAX + 1];
+	const size_t length = PKGIMA_ENFORCE_SETTINGS_MAX - sizeof("mode=log");
+	struct pkgima_error error;
+	bool changed = false;
+
+	(void)state;
+	memset(comment, '#', length);
+	comment[length] = '\n';
+	support_make_folder(in_root("etc/ima-init"));
+	support_write_text(in_root("etc/ima-init/init.conf"), comment, 0644);
+	assert_int_equal(pkgima_enforce_set(site.root, PKGIMA_ENFORCE_LOG, NULL, &changed, &error), -EFBIG);
+	assert_non_null(strstr(error.text, "init.conf would have more than the 65536 bytes"));
+	assert_false(changed);
+	has("etc/ima-init/init.conf", comment);
+	/* What just fits. */
+	comment[length - 1] = '\n';
+	comment[length] = '\0';
+	support_write_text(in_root("etc/ima-init/init.conf"), comment, 0644);
+	assert_int_equal(pkgima_enforce_set(site.root, PKGIMA_ENFORCE_LOG, NULL, &changed, &error), 0);
+	assert_true(changed);
+}
+
 static void test_nothing_is_written_through_a_link(void **state)
 {
 	struct pkgima_error error;
@@ -166,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_the_mode_is_what_ima_init_takes),
 		cmocka_unit_test(test_only_the_mode_is_edited),
 		cmocka_unit_test_setup_teardown(test_set_and_unset, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_settings_too_long, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_nothing_is_written_through_a_link, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_off_goes_on_behind_what_cannot_be_done, make_root, remove_root),
 	};
