@@ -51,6 +51,7 @@ struct pkgima_mkinit_tree {
 	char *preamble, *scriptlets;
 	struct pkgima_entries files; /* path and mode of each file and symbolic link, DEBIAN not among them, sorted */
 	struct pkgima_entries folders; /* paths of those that an .rpm is to own */
+	size_t bytes;          /* of all that was copied into it */
 };
 void pkgima_mkinit_tree_free(struct pkgima_mkinit_tree *tree);
 #define cleanup_mkinit_tree __attribute__((cleanup(pkgima_mkinit_tree_free)))

@@ -17,6 +17,9 @@
 #include "../io.h"
 
 #define FILE_MAX ((size_t)64 * 1024 * 1024)
+/* Of all files together; and how many. The list may name one file many times. */
+#define TREE_MAX ((size_t)256 * 1024 * 1024)
+#define TREE_FILES_MAX 10000
 /* The site's package is to be newer than any that a distribution may have. */
 #define EPOCH "1:"
 #define SUFFIX "+site"
@@ -124,6 +127,10 @@ int pkgima_mkinit_put(struct pkgima_mkinit_tree *tree, const char *path, const v
 	char safe[256];
 	int r;
 
+	tree->bytes += length;
+	if (tree->bytes > TREE_MAX || tree->files.count >= TREE_FILES_MAX)
+		return pkgima_fail(error, -EFBIG, "the installed ima-init has more than %zu MiB, or than %d files",
+				   TREE_MAX >> 20, TREE_FILES_MAX);
 	folder = open_place(tree, path, &name);
 	r = folder < 0 ? folder : 0;
 	if (r == 0) {

@@ -288,6 +288,17 @@ rpm=out/ima-init-0.1.0+site1-1.x86_64.rpm
 	rm root/usr/share/ima-init/policies/exec
 	run -3 mkinit
 	[[ "$output" == *"/usr/share/ima-init/policies/exec of the installed ima-init: No such file"* ]]
+	# One file under many names.
+	truncate -s 60M root/etc/ima-init/large
+	cp "$info"/ima-init.list list
+	for name in 1 2 3 4 5; do
+		ln root/etc/ima-init/large "root/etc/ima-init/large$name"
+		echo "/etc/ima-init/large$name" >>"$info"/ima-init.list
+	done
+	sed -i '/policies.exec/d' "$info"/ima-init.list
+	run -3 mkinit
+	[[ "$output" == *"the installed ima-init has more than 256 MiB, or than 10000 files"* ]]
+	mv list "$info"/ima-init.list
 	sed -i '/policies.exec/d; /^.ima/d' "$info"/ima-init.list
 	run -3 mkinit
 	[[ "$output" == *"the installed ima-init has no /ima/init"* ]]
