@@ -162,11 +162,12 @@ image_of()
 	mke2fs -q -F -t ext4 -m 0 -N 40000 -d "$1" "$2" 1G
 }
 
-# start KERNEL IMAGE INITRD SCRIPT [WORDS]: boots to multi-user.target; $out is then what the script has said.
+# start KERNEL IMAGE INITRD SCRIPT [WORDS]: boots to multi-user.target; $out is then what the script has said. $init is the
+# real init, /sbin/init if it is not set, empty for none on the command line.
 start()
 {
 	out=$BATS_TEST_TMPDIR/out console=$BATS_TEST_TMPDIR/console audit=$BATS_TEST_TMPDIR/audit
-	boot "$1" "$2" "$4" --initrd "$3" --init /sbin/init --smp 2 --mem 1024M --timeout 240 --console "$console" \
+	boot "$1" "$2" "$4" --initrd "$3" --init "${init-/sbin/init}" --smp 2 --mem 1024M --timeout 240 --console "$console" \
 		--kmsg "$BATS_TEST_TMPDIR/kmsg" --audit "$audit" --result "$BATS_TEST_TMPDIR/result" \
 		--append "quiet ima_appraise=enforce ${5-}" >"$out" || :
 	cat "$BATS_TEST_TMPDIR/result" "$out"

@@ -81,7 +81,7 @@ with_dracut()
 	cmp "$BATS_TEST_TMPDIR/unpacked/etc/keys/x509_ima.der" "$keys/ima.der"
 }
 
-# enforces KERNEL: what boot-checks.sh has found is what an enforcing machine is to be.
+# enforces KERNEL [INIT]: what boot-checks.sh has found is what an enforcing machine is to be, with that real init.
 enforces()
 {
 	local id where
@@ -93,7 +93,7 @@ enforces()
 	[ "$(grep '^STATE key=' "$out")" = "STATE key=$id" ]
 	grep -qx 'STATE evm=closed' "$out"
 	grep -qx 'SYSTEM running active' "$out"
-	grep -qx 'INIT /sbin/init ' "$out"
+	grep -qxF "INIT ${2-/sbin/init} " "$out"
 	grep -qx 'KEXEC 1' "$out"
 	grep -qx 'LOCKDOWN none \[integrity\] confidentiality' "$out"
 	grep -qx 'MODULE 1' "$out"
@@ -159,23 +159,25 @@ as_in_table()
 	grep -q '^TAKEN.* _uid\.0:' "$out"
 }
 
-# full KERNEL WORDS NAME: with these words on the command line, by which the line NAME of the table is not tried.
+# full KERNEL WORDS NAME [INIT]: with these words on the command line, by which the line NAME of the table is not tried.
 full()
 {
 	require_kernel "$1"
 	cat "$kernel_tests/boot-checks.sh" "$kernel_tests/bypass.sh" >"$BATS_TEST_TMPDIR/script"
 	start "$1" "$tools.img" "$BATS_FILE_TMPDIR/tools-$1" "$BATS_TEST_TMPDIR/script" "$2"
-	enforces "$1"
+	enforces "$1" "${4-/sbin/init}"
 	# Firmware is tried below, the others in ima-init-stock.bats.
 	as_in_table 'unsigned firmware' 'kexec left to the policy' "$3"
 }
 
 @test "6.1, initramfs-tools: systemd's multi-user.target, enforced in all sessions; the bypass table" {
+	local init=''
 	full 6.1 '' 'FUSE, with ima_policy=fail_securely'
 }
 
 @test "6.12, initramfs-tools: systemd's multi-user.target, enforced in all sessions; the bypass table" {
-	full 6.12 ima_policy=fail_securely 'FUSE content that changes'
+	local init=/lib/systemd/systemd
+	full 6.12 'ima_policy=fail_securely argument' 'FUSE content that changes' "$init argument"
 }
 
 @test "6.1, dracut with systemd in it: the same boot; a new certificate is loaded when it appears in the trust store" {
@@ -192,15 +194,17 @@ full()
 			systemctl --no-pager status ima-init-keys.service || :
 		END
 	} >"$BATS_TEST_TMPDIR/script"
-	start 6.1 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.1" "$BATS_TEST_TMPDIR/script"
-	enforces 6.1
+	local init=/lib/systemd/systemd
+	start 6.1 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.1" "$BATS_TEST_TMPDIR/script" argument
+	enforces 6.1 "$init argument"
 	refused "$(tried 'third key, before')"
 	[ "$(tried 'third key')" = 'fine ' ]
 }
 
 @test "6.12, dracut without systemd in it: the same boot" {
-	start 6.12 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.12" "$kernel_tests/boot-checks.sh"
-	enforces 6.12
+	local init=/lib/systemd/systemd
+	start 6.12 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.12" "$kernel_tests/boot-checks.sh" argument
+	enforces 6.12 "$init argument"
 }
 
 @test "uml: unsigned firmware is denied under the policy exec, signed firmware is loaded" {
@@ -255,27 +259,46 @@ boots_plainly()
 	grep -qx 'INIT /sbin/init ' "$out"
 }
 
-@test "recovery: ima_init=off boots the same image plainly" {
-	boots_plainly 6.12 "$tools.img" "$BATS_FILE_TMPDIR/tools-6.12" ima_init=off
+boots_with_off()
+{
+	boots_plainly "$1" "$2" "$3" ima_init=off
 	evm_is_closed
 	grep -q '^STATE mode=off ' "$out"
 }
 
-@test "recovery: with a broken policy the boot stops, and under ima_init=log it does not" {
+@test "recovery: ima_init=off boots the same image plainly, by initramfs-tools" {
+	boots_with_off 6.12 "$tools.img" "$BATS_FILE_TMPDIR/tools-6.12"
+}
+
+@test "recovery: ima_init=off boots the same image plainly, by dracut" {
+	boots_with_off 6.1 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.1"
+}
+
+# broken_policy KERNEL IMAGE INITRD: its boot, with another policy.
+broken_policy()
+{
 	# An initramfs may have several parts, and what comes later counts. One begins at a multiple of four bytes.
 	mkdir -p "$BATS_TEST_TMPDIR/more/usr/lib/ima-init"
 	echo 'appraise func=NO_SUCH_CHECK' >"$BATS_TEST_TMPDIR/more/usr/lib/ima-init/policy"
-	cp "$BATS_FILE_TMPDIR/dracut-6.1" "$BATS_TEST_TMPDIR/initrd"
+	cp "$3" "$BATS_TEST_TMPDIR/initrd"
 	truncate -s %4 "$BATS_TEST_TMPDIR/initrd"
 	(cd "$BATS_TEST_TMPDIR/more" && echo usr/lib/ima-init/policy | cpio -o -H newc -R 0:0 --quiet) \
 		>>"$BATS_TEST_TMPDIR/initrd"
 	plain_script >"$BATS_TEST_TMPDIR/script"
-	start 6.1 "$dracut.img" "$BATS_TEST_TMPDIR/initrd" "$BATS_TEST_TMPDIR/script"
+	start "$1" "$2" "$BATS_TEST_TMPDIR/initrd" "$BATS_TEST_TMPDIR/script"
 	grep -q '^stopped' "$BATS_TEST_TMPDIR/result"
 	grep -aq 'ima-init: the kernel does not take the policy: .*; the boot stops' "$console"
-	boots_plainly 6.1 "$dracut.img" "$BATS_TEST_TMPDIR/initrd" ima_init=log
+	boots_plainly "$1" "$2" "$BATS_TEST_TMPDIR/initrd" ima_init=log
 	evm_is_closed
 	grep -q '^STATE mode=log policy=log ' "$out"
+}
+
+@test "recovery: with a broken policy the boot stops, and under ima_init=log it does not, by initramfs-tools" {
+	broken_policy 6.12 "$tools.img" "$BATS_FILE_TMPDIR/tools-6.12"
+}
+
+@test "recovery: with a broken policy the boot stops, and under ima_init=log it does not, by dracut" {
+	broken_policy 6.1 "$dracut.img" "$BATS_FILE_TMPDIR/dracut-6.1"
 }
 
 # gone ROOT KERNEL: nothing of ima-init is left in any initramfs, and the machine boots.

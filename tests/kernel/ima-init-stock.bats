@@ -165,6 +165,22 @@ policies()
 	policies 1
 }
 
+@test "6.1: a policy that covers some group's files only has to cover the latch; then these are verified in all sessions" {
+	printf 'appraise func=%s fgroup=777 appraise_type=imasig\n' BPRM_CHECK 'MMAP_CHECK mask=MAY_EXEC' >"$root/etc/ima-init/policy"
+	chgrp 777 "$root"/{signed,rogue}/echo
+	start 6.1 "$root" ""
+	stopped_with 'the keyring is not in use: /ima/latch ran, but no rule of the policy had it verified by _ima'
+	policies 1
+	chgrp 777 "$root/ima/latch" "$root/ima/proof"
+	start 6.1 "$root" "quiet"
+	ended "exit"
+	[[ $output == *"signed ran"*"unsigned ran"*"rogue: 126"*"state mode=log"* ]]
+	# Of the two the latch is what counts.
+	chgrp 0 "$root/ima/latch"
+	start 6.1 "$root" ""
+	stopped_with 'the keyring is not in use: /ima/latch ran'
+}
+
 @test "6.1: before latch and proof run all is closed and the policy is in force; the state is written after them" {
 	local name
 	for name in latch proof; do
@@ -236,6 +252,12 @@ go_on_with()
 	withheld detach quiet
 	go_on_with 'cannot detach the file system that ima-init came from: /run/ima-init: Resource busy'
 	said "the policy's signature cannot be set"
+	withheld policy
+	stopped_before_the_policy 'the kernel does not take the policy: rule 2 was taken in part'
+	withheld closed quiet
+	ended "exit"
+	denies
+	[[ $output == *"state evm=closed"* ]]
 	withheld fault quiet
 	ended stopped
 	said 'fault in ima-init itself'
@@ -403,6 +425,15 @@ evm_boot()
 
 @test "6.1: with a CA and a certificate for EVM metadata is verified, and it is closed" {
 	evm_boot 6.1
+}
+
+@test "6.1: the same from an initramfs, which brings the CA; EVM that was closed before, without verifying, stops the boot" {
+	evm_root
+	withheld root quiet
+	metadata_is_verified
+	[[ $output == *"state policy=/run/ima-init/policy"*"state started=initramfs"* ]]
+	withheld closed
+	stopped_before_the_policy 'EVM cannot be closed: Operation not permitted'
 }
 
 @test "6.12: with a CA and a certificate for EVM metadata is verified, and it is closed" {

@@ -106,6 +106,31 @@ kernel_refuses()
 	[[ $output == *"Requested init /ima/init failed (error -13)"* ]]
 }
 
+@test "the boot from a root that is mounted to be read only, as certs/kernel.md has it" {
+	start uml "$root" "$tcb quiet ro"
+	ended "exit"
+	denies
+	[[ $output == *"state mode=enforce"*"state policy=/etc/ima-init/policy"*"state started=root"* ]]
+	run ! grep -a 'ima-init: cannot' "$console"
+}
+
+@test "a kernel that wants a signed policy without a word about it, as under Secure Boot: by path, in mode log too" {
+	"${CC:-gcc}" -O2 -Wall -Wextra -Werror -static -o "$root/withhold" "$kernel_tests/withhold.c"
+	start uml "$root" "ima_policy=secure_boot withhold=cmdline" --init /withhold
+	ended "exit"
+	denies
+	[[ $output == *"state policy=/etc/ima-init/policy"* ]]
+	# It was tried by text.
+	grep -a 'signed policy file' "$log"
+	start uml "$root" "ima_policy=secure_boot withhold=cmdline ima_init=log" --init /withhold
+	ended "exit"
+	[[ $output == *"unsigned ran"*"state mode=log"*"state policy=log"* ]]
+	grep -a 'signed policy file' "$log"
+	setfattr -x security.ima "$root/etc/ima-init/policy"
+	start uml "$root" "ima_policy=secure_boot withhold=cmdline" --init /withhold
+	stopped_with 'the kernel does not take the policy: /etc/ima-init/policy has no valid signature'
+}
+
 @test "certificate missing, or not by the CA: the kernel does not run ima-init" {
 	rm "$root/etc/keys/x509_ima.der"
 	kernel_refuses "$root"
@@ -226,6 +251,13 @@ kernel_refuses()
 	chmod 755 "$root.2/ima/proof"
 	evmctl_sign "$leaf" "$root.2/ima/proof"
 	start uml "$root.2" "$tcb" --timeout 40
+	stopped_with 'signed programs do not run: /ima/proof did not end'
+	# What the kernel has to read for it counts, too.
+	printf '#!/large\n' >"$root.2/ima/proof"
+	evmctl_sign "$leaf" "$root.2/ima/proof"
+	truncate -s 1000G "$root.2/large"
+	chmod 755 "$root.2/large"
+	start uml "$root.2" "$tcb" --timeout 40 --size 500M
 	stopped_with 'signed programs do not run: /ima/proof did not end'
 }
 
@@ -353,6 +385,15 @@ kernel_refuses()
 	said 'EVM cannot be closed: Not a directory'
 	said 'the kernel does not take the policy: '
 	said 'enforce, policy none, 1 keys; starting /sbin/init'
+	# A folder that leads nowhere is no kernel without EVM.
+	ln -sf nowhere "$root/sys"
+	start uml "$root" "$tcb quiet"
+	stopped_with 'EVM cannot be closed: No such file or directory'
+	for word in off log; do
+		start uml "$root" "$tcb quiet ima_init=$word" || :
+		said 'EVM cannot be closed: No such file or directory'
+		said "; starting /sbin/init"
+	done
 	rm "$root/sys"
 	: >"$root/proc"
 	# There is no telling what panic= says: it waits.
