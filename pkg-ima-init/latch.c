@@ -114,17 +114,19 @@ static bool are_one_file(void)
 /* What the kernel has found it keeps a reference to. Otherwise the next one who has something verified would bring its own. */
 static bool is_kept(const struct own_ring *own, key_serial_t ring)
 {
-	return !own->made || rings_usage(ring) > own->usage;
+	return !own->made || (own->usage > 0 && rings_usage(ring) > own->usage);
 }
 
-static int run_latch(const struct rings *rings, struct pkgima_error *error)
+static int run_latch(const struct init *init, struct pkgima_error *error)
 {
+	const struct rings *rings = &init->rings;
 	static struct trial trial;
 	int r;
 
 	trial.path = LATCH;
 	r = try(&trial, error);
-	if (r < 0)
+	/* With ima_appraise=off nothing may be verified at all, which has been said. */
+	if (r < 0 || (init->settings.only_logs && !init->enforcing))
 		return r;
 	if (!is_kept(&rings->own_ima, rings->ima))
 		return pkgima_fail(error, -ENOKEY, LATCH " ran, but no rule of the policy had it verified by _ima");
@@ -149,7 +151,7 @@ void latch_set(struct init *init)
 
 	if (!init->policy_name || !init->policy.appraises)
 		return;
-	if (own && run_latch(&init->rings, &error) < 0)
+	if (own && run_latch(init, &error) < 0)
 		report_failure(init, FAILURE_LATCH, "%s", error.text);
 	else if (own && are_one_file())
 		report_failure(init, FAILURE_PROOF, PROOF " is the same file as " LATCH);

@@ -103,15 +103,18 @@ size_t rings_count(key_serial_t ring)
 
 int rings_each(key_serial_t ring, void (*tell)(void *context, key_serial_t key, const char *skid), void *context)
 {
-	size_t count = ring ? rings_count(ring) : 0, size = count * sizeof(key_serial_t);
-	cleanup_free key_serial_t *serials = malloc(size + 1);
+	cleanup_free key_serial_t *serials = NULL;
+	long size = ring ? key_read(ring, NULL, 0) : 0;
 	int r = 0;
 
+	if (size < 0)
+		return -errno;
+	serials = malloc((size_t)size + 1);
 	if (!serials)
 		return -ENOMEM;
-	if (count > 0 && key_read(ring, serials, size) != (long)size)
+	if (size > 0 && key_read(ring, serials, (size_t)size) != size)
 		return -EIO;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < (size_t)size / sizeof(*serials); i++) {
 		/* "asymmetric;UID;GID;PERM;SUBJECT: SKID", each half of some 512 bytes at most (crypto/asymmetric_keys). */
 		char text[2048];
 		long length = key_describe(serials[i], text, sizeof(text));

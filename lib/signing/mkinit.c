@@ -134,7 +134,7 @@ static void write_scriptlets(FILE *spec)
 	      "\t[ ! -L \"$link\" ] || rm \"$link\" || :\n"
 	      "done\n"
 	      "[ ! -x /usr/bin/dracut ] || /usr/bin/dracut --force --regenerate-all ||\n"
-	      "\techo \"ima-init: dracut has not made all initramfs; one that still carries it starts with ima_init=log only\" >&2\n", spec);
+	      "\techo \"ima-init: dracut has not made all initramfs; one that still carries it stops the boot, unless ima_init=off or =log is said\" >&2\n", spec);
 }
 
 static int check_plain(const struct pkgima_entries *entries, struct pkgima_error *error)

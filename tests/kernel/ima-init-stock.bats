@@ -175,7 +175,14 @@ policies()
 	start 6.1 "$root" "quiet"
 	ended "exit"
 	[[ $output == *"signed ran"*"unsigned ran"*"rogue: 126"*"state mode=log"* ]]
+	# Where the kernel verifies nothing at all that was said, and is no failure of the policy.
+	echo 'appraise func=BPRM_CHECK appraise_type=imasig' >"$root/etc/ima-init/policy"
+	start 6.1 "$root" "quiet ima_appraise=off"
+	ended "exit"
+	[[ $output == *"unsigned ran"*"rogue ran"*"state mode=log"* ]]
+	said 'the kernel only logs what the policy would deny'
 	# Of the two the latch is what counts.
+	echo 'appraise func=BPRM_CHECK fgroup=777 appraise_type=imasig' >"$root/etc/ima-init/policy"
 	chgrp 0 "$root/ima/latch"
 	start 6.1 "$root" ""
 	stopped_with 'the keyring is not in use: /ima/latch ran'

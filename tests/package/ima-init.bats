@@ -361,8 +361,12 @@ comes_and_goes()
 	comes_and_goes 'all by dracut: update-initramfs'
 }
 
-@test "removed and purged it leaves nothing; not from a machine that is started with init=/ima/init" {
+@test "removed and purged it leaves nothing; not from a machine that would not start without it" {
 	echo 'root=/dev/vda init=/ima/init quiet' >"$root/root/cmdline"
+	# As an older one has left it; in a container there is no state, whatever the command line is.
+	mkdir -p "$root/run/pkgima"
+	in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && sh /usr/share/ima-init/removal'
+	printf '%s\n' mode=enforce policy=/etc/ima-init/policy >"$root/run/pkgima/state"
 	run in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && dpkg -r ima-init'
 	echo "$output"
 	[ "$status" -ne 0 ]
@@ -373,7 +377,6 @@ comes_and_goes()
 	echo 'root=/dev/vda rd.init=/ima/init init=/ima/initial' >"$root/root/cmdline"
 	in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && sh /usr/share/ima-init/removal'
 	# Within the kernel's image; and in an initramfs that nobody here makes.
-	mkdir -p "$root/run/pkgima"
 	rm -f "$root"/usr/{s,}bin/{update-initramfs,dracut}
 	for started in kernel initramfs; do
 		printf '%s\n' mode=off policy= "started=$started" >"$root/run/pkgima/state"
@@ -382,10 +385,11 @@ comes_and_goes()
 		[ -x "$root/ima/init" ]
 		in_root "$root" env PKGIMA=warn sh /usr/share/ima-init/removal
 	done
-	fake /usr/sbin/update-initramfs
-	in_root "$root" sh /usr/share/ima-init/removal
-	rm "$root/usr/sbin/update-initramfs"
 	echo started=root >"$root/run/pkgima/state"
+	run ! in_root "$root" dpkg -r ima-init
+	[[ $output == *"started with init=/ima/init; without the package it would not start"* ]]
+	echo started=initramfs >"$root/run/pkgima/state"
+	fake /usr/sbin/update-initramfs
 	in_root "$root" dpkg -r ima-init
 	in_root "$root" dpkg -P ima-init
 	[ ! -e "$root/ima" ]

@@ -302,11 +302,12 @@ boot_entries_are_gone()
 stays_where_it_starts_the_machine()
 {
 	echo 'root=/dev/vda init=/ima/init quiet' >"$root/root/cmdline"
+	mkdir -p "$root/run/pkgima"
+	echo mode=enforce >"$root/run/pkgima/state"
 	run ! in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && rpm -e ima-init'
 	[[ $output == *"without the package it would not start"* ]]
 	[ -x "$root/ima/init" ]
 	in_root "$root" rpm -q ima-init
-	mkdir -p "$root/run/pkgima"
 	echo started=kernel >"$root/run/pkgima/state"
 	run ! in_root "$root" rpm -e ima-init
 	[[ $output == *"without the package it would not start"* ]]
@@ -314,10 +315,12 @@ stays_where_it_starts_the_machine()
 	rm -r "$root/run/pkgima"
 }
 
-@test "ima-init stays where the machine is started with init=/ima/init, unless it is said twice" {
+@test "ima-init stays where the machine would not start without it, unless it is said twice" {
 	own_root
 	rpm_in -i --nodeps /root/1/ima-init.rpm
 	stays_where_it_starts_the_machine
+	mkdir -p "$root/run/pkgima"
+	echo mode=enforce >"$root/run/pkgima/state"
 	# An upgrade is no removal.
 	run -0 in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && rpm -U --nodeps /root/2/ima-init.rpm'
 	run -0 in_root "$root" sh -c 'mount --bind /root/cmdline /proc/cmdline && PKGIMA=warn rpm -e ima-init'

@@ -116,11 +116,11 @@ clean_make()
 	local root=$BATS_TEST_TMPDIR/root
 	mkdir -p "$root/ima"
 	cp "$init" "$root/ima/init"
-	# It gets a signal that its own fault would raise, once it waits.
+	# It gets a signal that its own fault would raise, once it waits; before that a first process does not see it.
 	# shellcheck disable=SC2016 # the inner shell's
-	run timeout --signal=KILL 8 unshare --pid --fork --kill-child --mount sh -c '
+	run timeout --signal=KILL 12 unshare --pid --fork --kill-child --mount sh -c '
 		mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"
-		(sleep 2; kill -SEGV 1; sleep 1) & exec chroot "$1" /ima/init' sh "$root"
+		(for _ in 1 2 3 4; do sleep 2; kill -SEGV 1; done) & exec chroot "$1" /ima/init' sh "$root"
 	echo "$output"
 	[ "$status" -eq 137 ]
 	grep -q 'ima-init: fault in ima-init itself: signal 11; the boot stops' <<<"$output"
@@ -178,7 +178,7 @@ rules()
 		printf './usr/share/ima-init/boot/%s\n' grub kernel-install
 		printf './usr/share/ima-init/initramfs/%s\n' carry collect
 		printf './usr/share/initramfs-tools/%s\n' hooks/ima-init scripts/init-bottom/ima-init
-		echo ./usr/share/man/man8/ima-init.8
+		printf './usr/share/%s\n' ima-init/removal man/man8/ima-init.8
 	} | sort)
 	[ "$(stat -c %a "$to/ima/init" "$to/usr/share/ima-init/policies/log" | xargs)" = "755 644" ]
 	cmp "$to/ima/latch" "$to/ima/proof"
