@@ -6,12 +6,14 @@
 #include "../lib/cleanup.h"
 #include "../lib/escape.h"
 #include "../lib/gate.h"
+#include "../lib/place.h"
 #include "../lib/policy_check.h"
 #include "../lib/signature.h"
 #include "../lib/verify.h"
 #include "enforce.h"
 #include "initramfs.h"
 
+#define LATCH "/ima/latch"
 #define ADVICE(text) "; " text
 
 /* What is collected on the way. */
@@ -41,7 +43,7 @@ static bool is_there(const struct enforce *enforce, const char *path)
 
 static void check_package(struct check *check)
 {
-	static const char *const files[] = { "/ima/init", "/ima/latch", "/ima/proof" };
+	static const char *const files[] = { "/ima/init", LATCH, "/ima/proof" };
 	const struct enforce *enforce = check->enforce;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -178,6 +180,39 @@ static void check_kernel(struct check *check, const struct pkgima_kernel_config 
 		refuse(check, "the kernel has no IMA appraisal (%s: CONFIG_IMA_APPRAISE)", config->source);
 }
 
+/*
+ * A kernel without a keyring of its own keeps _ima from when it first verifies something, and ima-init has it verify the
+ * latch: where no rule reaches that, the boot stops.
+ */
+static void check_latch(struct check *check, const struct pkgima_ima_policy *policy, const struct pkgima_kernel_config *config)
+{
+	static const enum pkgima_ima_hook hooks[] = { PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_HOOK_MMAP_CHECK,
+						      PKGIMA_IMA_HOOK_FILE_CHECK };
+	cleanup_places struct pkgima_places places = PKGIMA_PLACES_NONE;
+	struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX];
+	struct pkgima_ima_access access = { .mask = PKGIMA_IMA_EXEC };
+	cleanup_close int fd = -1;
+	struct stat st;
+	bool sure;
+
+	if (pkgima_kernel_config_get(config, "INTEGRITY_TRUSTED_KEYRING") == 'y')
+		return;
+	fd = pkgima_beneath_open_file(check->enforce->root_fd, LATCH, &st);
+	access.place = fd >= 0 ? pkgima_places_find(&places, fd, &st) : NULL;
+	if (!access.place)
+		return;
+	access.owner = st.st_uid;
+	access.group = st.st_gid;
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		access.hook = hooks[i];
+		for (size_t count = pkgima_ima_policy_ask(policy, &access, demands, &sure); count > 0; count--)
+			if (demands[count - 1].appraised)
+				return;
+	}
+	refuse(check, "%s: no rule has the kernel verify " LATCH ", and so keep the keyring _ima: the boot would stop"
+	       ADVICE("give it the owner and the group that the rules are about"), check->enforce->source);
+}
+
 /* What is worth a thought before it is enforced. */
 static void check_habits(const struct enforce *enforce)
 {
@@ -233,6 +268,8 @@ int enforce_check(struct enforce *enforce, enum pkgima_enforce_mode mode)
 	check_kernel(&check, &config);
 	check_keys(&check, trust, &config);
 	check_text(&check, &policy);
+	if (!check.refused)
+		check_latch(&check, &policy, &config);
 	check_signature(&check, trust, wants_signature(enforce, &policy, own));
 	if (check.refused)
 		return CLI_VERDICT;

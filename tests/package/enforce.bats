@@ -215,11 +215,22 @@ without()
 		refused 'exempts tmpfs' "$verb" --policy "$policy"
 		printf '%s' 'appraise func=POLICY_CHECK appraise_type=imasig' >"$policy"
 		refused 'does not end in a line feed' "$verb" --policy "$policy"
+		# /ima/latch is root's, of root's group.
+		printf 'appraise func=%s appraise_type=imasig\n' POLICY_CHECK 'BPRM_CHECK fgroup=777' MODULE_CHECK >"$policy"
+		refused 'no rule has the kernel verify /ima/latch' "$verb" --policy "$policy"
 		enforce "$verb" --policy /nowhere/policy
 		[ "$status" -eq 3 ]
 		enforce "$verb" --policy nameless
 		[ "$status" -eq 3 ]
 	done
+	chgrp 777 "$root/ima/latch"
+	enforce log --policy "$policy"
+	[ "$status" -eq 0 ]
+	chgrp 0 "$root/ima/latch"
+	# A kernel with .ima keeps that anyway.
+	echo CONFIG_INTEGRITY_TRUSTED_KEYRING=y | tee -a "$root"/boot/config-* >/dev/null
+	enforce log --policy "$policy"
+	[ "$status" -eq 0 ]
 	# Words that do not belong together.
 	enforce off --policy exec
 	[ "$status" -eq 2 ]
