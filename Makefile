@@ -109,8 +109,8 @@ all: $(PROGRAMS)
 FLAGS_STAMP := $(O)/flags
 $(FLAGS_STAMP): FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)echo '$(subst ','\'',$(CC) $(INIT_CC) $(BASE_FLAGS) $(PLUGIN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(INIT_CC) $(BASE_FLAGS) $(PLUGIN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' > $@
+	$(Q)echo '$(subst ','\'',$(CC) $(INIT_CC) $(filter-out -Werror,$(BASE_FLAGS)) $(PLUGIN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(INIT_CC) $(filter-out -Werror,$(BASE_FLAGS)) $(PLUGIN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))' > $@
 .PHONY: FORCE
 FORCE:
 
