@@ -167,7 +167,7 @@ image_of()
 start()
 {
 	out=$BATS_TEST_TMPDIR/out console=$BATS_TEST_TMPDIR/console audit=$BATS_TEST_TMPDIR/audit
-	boot "$1" "$2" "$4" --initrd "$3" --init "${init-/sbin/init}" --smp 2 --mem 1024M --timeout 240 --console "$console" \
+	boot "$1" "$2" "$4" --initrd "$3" --init "${init-/sbin/init}" --smp 2 --mem 1024M --timeout 900 --console "$console" \
 		--kmsg "$BATS_TEST_TMPDIR/kmsg" --audit "$audit" --result "$BATS_TEST_TMPDIR/result" \
 		--append "quiet ima_appraise=enforce ${5-}" >"$out" || :
 	cat "$BATS_TEST_TMPDIR/result" "$out"

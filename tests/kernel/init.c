@@ -405,7 +405,9 @@ static pid_t start(char *const argv[], int out_fd)
 {
 	static char *const envp[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"HOME=/root", "TERM=dumb", NULL
+		"HOME=/root", "TERM=dumb",
+		/* What systemd is asked for may take long on a machine that is emulated. */
+		"SYSTEMD_BUS_TIMEOUT=240", NULL
 	};
 	int err = 0, status, fds[2], null;
 	pid_t pid;

@@ -172,7 +172,7 @@ life_cycle()
 		step 'swept' mine pkgima keys load
 		step 'consistent' sh -c '[ -z "$(dpkg --audit)" ]'
 	END
-	run boot "$2" "$system" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --timeout 240 \
+	run boot "$2" "$system" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --timeout 900 \
 		--audit "$BATS_TEST_TMPDIR/audit"
 	tee "$BATS_TEST_TMPDIR/out" <<<"$output"
 	[ "$status" -eq 0 ]

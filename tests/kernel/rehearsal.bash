@@ -359,7 +359,7 @@ start()
 	on_image "$2" bash -euc 'rm -rf "$stock/test/script" "$stock/srv/states"
 		cp "$stock/boot/initrd.img-$1."* "$2/initrd"
 		[ ! -d "$states" ] || cp -a "$states" "$stock/srv/states"' bash "$1" "$BATS_TEST_TMPDIR"
-	boot "$1" "$2" "$3" --initrd "$BATS_TEST_TMPDIR/initrd" --init /sbin/init --smp 2 --mem 1024M --timeout "${4-900}" \
+	boot "$1" "$2" "$3" --initrd "$BATS_TEST_TMPDIR/initrd" --init /sbin/init --smp 2 --mem 1024M --timeout "${4-2400}" \
 		--console "$console" --kmsg "$BATS_TEST_TMPDIR/kmsg" --audit "$audit" --result "$BATS_TEST_TMPDIR/result" \
 		--append quiet --save-image "$2.new" >"$out" || :
 	cat "$BATS_TEST_TMPDIR/result" "$out"

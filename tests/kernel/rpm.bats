@@ -99,7 +99,7 @@ what_rpm_said()
 enforced()
 {
 	require_kernel "$1"
-	boot "$1" "$image" "$BATS_FILE_TMPDIR/everything" --append ima_appraise=enforce --timeout 300 "${@:2}" \
+	boot "$1" "$image" "$BATS_FILE_TMPDIR/everything" --append ima_appraise=enforce --timeout 900 "${@:2}" \
 		--audit "$audit" >"$out" || :
 	cat "$out"
 	all_well "$out" 27
@@ -126,7 +126,7 @@ enforced()
 @test "6.12: without the plugin what rpm installs is denied" {
 	require_kernel 6.12
 	sed 's/rpm -U --nodeps/rpm -U --nodeps --noplugins/' "$BATS_FILE_TMPDIR/everything" >"$BATS_TEST_TMPDIR/script"
-	boot 6.12 "$image" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --timeout 300 --audit "$audit" >"$out" || :
+	boot 6.12 "$image" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --timeout 900 --audit "$audit" >"$out" || :
 	cat "$out"
 	grep -q '^STEP version 1: [1-9]' "$out"
 	grep -q 'type=1800 .*name="/usr/bin/tool".* res=0' "$audit"

@@ -160,7 +160,7 @@ tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 
 @test "6.12: a time limit is status 124, and what was said until then comes out" {
 	require_kernel 6.12
-	run boot 6.12 "$plain" "$(script <<<'echo before; sleep 300')" --timeout 25
+	run boot 6.12 "$plain" "$(script <<<'echo before; sleep 300')" --timeout 60
 	echo "$output"
 	[ "$status" -eq 124 ]
 	[[ $output == *before* ]]
@@ -168,7 +168,7 @@ tcb='ima_appraise=enforce ima_policy=appraise_tcb'
 
 @test "uml: a time limit is status 124, and nothing goes on running" {
 	require_kernel uml
-	run boot uml "$plain" "$(script <<<'echo before; sleep 300')" --timeout 6 \
+	run boot uml "$plain" "$(script <<<'echo before; sleep 300')" --timeout 20 \
 		--append "mark=$BATS_TEST_TMPDIR"
 	echo "$output"
 	[ "$status" -eq 124 ]

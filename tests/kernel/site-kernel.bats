@@ -11,6 +11,8 @@ page=$TOP/certs/kernel.md
 setup_file()
 {
 	require_kernel 6.1
+	# It is made from the same source.
+	require_kernel uml
 	require make gcc bison flex cpio busybox
 	export src=$BATS_FILE_TMPDIR/src
 	mkdir "$src"

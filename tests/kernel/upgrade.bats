@@ -64,7 +64,7 @@ everything()
 enforced()
 {
 	require_kernel "$1"
-	boot "$1" "$image" "$BATS_FILE_TMPDIR/everything" --append ima_appraise=enforce --timeout 300 \
+	boot "$1" "$image" "$BATS_FILE_TMPDIR/everything" --append ima_appraise=enforce --timeout 900 \
 		--audit "$audit" >"$out" || :
 	cat "$out"
 	all_well "$out" 22
@@ -85,7 +85,7 @@ enforced()
 	# The trigger is still there.
 	sed -e "/'apt diversion'/d" -e '1i rm /etc/apt/apt.conf.d/20dpkg-ima' "$BATS_FILE_TMPDIR/everything" \
 		>"$BATS_TEST_TMPDIR/script"
-	boot 6.12 "$image" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --timeout 300 --audit "$audit" >"$out" || :
+	boot 6.12 "$image" "$BATS_TEST_TMPDIR/script" --append ima_appraise=enforce --timeout 900 --audit "$audit" >"$out" || :
 	cat "$out"
 	denials "$audit"
 	for what in 'apt install' 'version 1' 'apt upgrade' 'apt reinstall' 'dpkg install' 'dpkg upgrade' 'dpkg reinstall' \

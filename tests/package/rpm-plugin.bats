@@ -262,7 +262,7 @@ flawed()
 	case $2 in
 	stripped) cp "$BATS_FILE_TMPDIR/unsigned/small-1.rpm" "$1.rpm" ;;
 	rogue) "$PKGIMA" sign --key "$keys/rogue/ima.key" --cert "$keys/rogue/ima.der" --in-place "$1.rpm" ;;
-	corrupt) sed -i '2s/....$/0000/' "$list" ;;
+	corrupt) sed -i '2{s/0$/1/;t;s/.$/0/}' "$list" ;;
 	partial) sed -i '2s/.*//' "$list" ;;
 	short) sed -i '2s/^\(.\{40\}\).*/\1/' "$list" ;;
 	count) sed -i '$d' "$list" ;;

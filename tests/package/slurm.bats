@@ -63,7 +63,7 @@ configure()
 		setpriv --reuid munge --regid munge --clear-groups munged
 		slurmctld
 		slurmd
-		for _ in $(seq 100); do
+		for _ in $(seq 600); do
 			[ "$(sinfo -h -o %t 2>/dev/null)" != idle ] || break
 			sleep 0.1
 		done

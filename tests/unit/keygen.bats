@@ -131,17 +131,26 @@ ca/ca.der $id" ]
 	[ ! -e out ]
 }
 
+# answer TEXT: to the question for the passphrase, which is in "shown" when it has been asked.
+answer() {
+	: >shown
+	timeout 60 sh -c 'until grep -q ca/enc.key shown; do sleep 0.05; done'
+	sleep 0.5
+	echo "$1"
+	sleep 1
+}
+
 @test "an encrypted CA key: the terminal is asked, a wrong passphrase says so" {
 	command -v script >/dev/null || missing "no script(1)"
 	make_site p256
 	openssl pkcs8 -topk8 -v2 aes-128-cbc -passout pass:secret -in ca/ca.key -out ca/enc.key
 	command="'$PKGIMA' keygen --type ima --name x --algo p256 --ca-cert ca/ca.pem --ca-key ca/enc.key --out out"
-	run script -qec "$command" /dev/null < <(sleep 1; echo wrong; sleep 1)
+	run script -qefc "$command" shown < <(answer wrong)
 	[ "$status" -eq 3 ]
 	[[ "$output" == *"ca/enc.key"*"cannot decrypt key ca/enc.key: "* ]]
 	[[ "$output" != *"wrong"* ]]
 	[ ! -e out ]
-	run script -qec "$command" /dev/null < <(sleep 1; echo secret; sleep 1)
+	run script -qefc "$command" shown < <(answer secret)
 	[ "$status" -eq 0 ]
 	openssl verify -CAfile ca/ca.pem out/ima.pem
 }
