@@ -194,6 +194,7 @@ $(O)/tests/unit/test_init_settings $(O)/tests/fuzz/fuzz_init_settings-replay $(O
 $(O)/tests/unit/test_init_policy $(O)/tests/fuzz/fuzz_init_policy-replay $(O)/tests/fuzz/fuzz_init_policy: \
 	$(O)/pkg-ima-init/policy_text.o
 $(O)/tests/unit/test_init_certificates: $(O)/pkg-ima-init/certificates.o
+$(O)/tests/unit/test_init_evm: $(O)/pkg-ima-init/evm.o
 
 # A module for OpenSSL, which the test of the same name loads.
 $(O)/tests/unit/test_token_provider: | $(O)/tests/unit/modules/pkcs11.so

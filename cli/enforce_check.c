@@ -186,8 +186,12 @@ static void check_kernel(struct check *check, const struct pkgima_kernel_config 
  */
 static void check_latch(struct check *check, const struct pkgima_ima_policy *policy, const struct pkgima_kernel_config *config)
 {
-	static const enum pkgima_ima_hook hooks[] = { PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_HOOK_MMAP_CHECK,
-						      PKGIMA_IMA_HOOK_FILE_CHECK };
+	static const enum pkgima_ima_hook hooks[] = {
+		PKGIMA_IMA_HOOK_FILE_CHECK, PKGIMA_IMA_HOOK_BPRM_CHECK, PKGIMA_IMA_HOOK_CREDS_CHECK,
+		PKGIMA_IMA_HOOK_MMAP_CHECK, PKGIMA_IMA_HOOK_MMAP_CHECK_REQPROT,
+	};
+	/* Another root may come to be on another file system, and have a kernel of which nothing is known here. */
+	const bool certain = config->text && check->enforce->root_is_ours;
 	cleanup_places struct pkgima_places places = PKGIMA_PLACES_NONE;
 	struct pkgima_ima_demand demands[PKGIMA_IMA_DEMANDS_MAX];
 	struct pkgima_ima_access access = { .mask = PKGIMA_IMA_EXEC };
@@ -209,8 +213,13 @@ static void check_latch(struct check *check, const struct pkgima_ima_policy *pol
 			if (demands[count - 1].appraised)
 				return;
 	}
-	refuse(check, "%s: no rule has the kernel verify " LATCH ", and so keep the keyring _ima: the boot would stop"
-	       ADVICE("give it the owner and the group that the rules are about"), check->enforce->source);
+	if (certain)
+		refuse(check, "%s: no rule has the kernel verify " LATCH ", and so keep the keyring _ima: the boot would stop"
+		       ADVICE("give it the owner and the group that the rules are about, as ima-init(8) has it"),
+		       check->enforce->source);
+	else
+		printf("attention: %s: no rule has the kernel verify " LATCH ": on a kernel without .ima the boot would stop\n",
+		       check->enforce->source);
 }
 
 /* What is worth a thought before it is enforced. */

@@ -72,6 +72,11 @@ void evm_close(struct init *init)
 
 	init->verifies_metadata = init->settings.mode != MODE_OFF && load_keys(init);
 	r = kernel_write(EVM_FILE, init->verifies_metadata ? CLOSED_VERIFYING : CLOSED);
-	if (!is_closed(init, r))
+	if (!is_closed(init, r)) {
 		report_failure(init, FAILURE_EVM, "%s", strerror(-r));
+	} else if (r == -ENOENT) {
+		/* It looks for no keyring, either. */
+		init->verifies_metadata = false;
+		init->rings.own_evm.made = false;
+	}
 }

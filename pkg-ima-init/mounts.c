@@ -61,8 +61,9 @@ void mount_others(struct init *init)
 		if (all[i].magic ? is_of(all[i].folder, all[i].magic) : is_mounted(all[i].folder))
 			continue;
 		r = mount_on(all[i].type, all[i].folder, all[i].flags, all[i].data);
+		/* A kernel without it has no folder for it. */
 		if (all[i].magic == SECURITYFS_MAGIC)
-			init->no_securityfs = r < 0 && r != -ENODEV;
+			init->no_securityfs = r < 0 && r != -ENODEV && !(r == -ENOENT && is_of("/sys", SYSFS_MAGIC));
 		if (r < 0)
 			report_failure(init, FAILURE_MOUNT, "%s on %s: %s", all[i].type, all[i].folder, strerror(-r));
 	}

@@ -215,22 +215,11 @@ without()
 		refused 'exempts tmpfs' "$verb" --policy "$policy"
 		printf '%s' 'appraise func=POLICY_CHECK appraise_type=imasig' >"$policy"
 		refused 'does not end in a line feed' "$verb" --policy "$policy"
-		# /ima/latch is root's, of root's group.
-		printf 'appraise func=%s appraise_type=imasig\n' POLICY_CHECK 'BPRM_CHECK fgroup=777' MODULE_CHECK >"$policy"
-		refused 'no rule has the kernel verify /ima/latch' "$verb" --policy "$policy"
 		enforce "$verb" --policy /nowhere/policy
 		[ "$status" -eq 3 ]
 		enforce "$verb" --policy nameless
 		[ "$status" -eq 3 ]
 	done
-	chgrp 777 "$root/ima/latch"
-	enforce log --policy "$policy"
-	[ "$status" -eq 0 ]
-	chgrp 0 "$root/ima/latch"
-	# A kernel with .ima keeps that anyway.
-	echo CONFIG_INTEGRITY_TRUSTED_KEYRING=y | tee -a "$root"/boot/config-* >/dev/null
-	enforce log --policy "$policy"
-	[ "$status" -eq 0 ]
 	# Words that do not belong together.
 	enforce off --policy exec
 	[ "$status" -eq 2 ]
@@ -474,6 +463,40 @@ loader_entries()
 		cmp "$root/boot/initrd.img-$version" "$root$(sed -n 's/^initrd *//p' "$root/boot/loader/entries/site-$version.conf")"
 		run ! carried "$version" init
 	done
+}
+
+@test "a policy by which the kernel would not verify /ima/latch is refused, where that can be known" {
+	local policy=$BATS_TEST_TMPDIR/policy text='no rule has the kernel verify /ima/latch' hook
+	fresh
+	cp "$root/boot/config-6.1.0-1" "$root/boot/config-$(uname -r)"
+	# It is root's, of root's group.
+	printf 'appraise func=%s appraise_type=imasig\n' POLICY_CHECK 'BPRM_CHECK fgroup=777' MODULE_CHECK >"$policy"
+	cp "$policy" "$root/root/policy"
+	before=$(state)
+	for verb in log on; do
+		run -1 in_root "$root" pkgima enforce "$verb" --policy /root/policy
+		[[ $output == *"refused: "*"$text"* ]]
+		[ "$(state)" = "$before" ]
+	done
+	# Another root will be on another file system.
+	enforce log --policy "$policy"
+	[ "$status" -eq 0 ]
+	[[ $output == *"attention: "*"$text"* ]]
+	# Whatever the kernel asks for when it executes the program.
+	for hook in 'BPRM_CHECK' 'MMAP_CHECK mask=MAY_EXEC' 'FILE_CHECK mask=MAY_EXEC' 'CREDS_CHECK fgroup=0'; do
+		printf 'appraise func=%s appraise_type=imasig\n' POLICY_CHECK "$hook" >"$root/root/policy"
+		run -0 in_root "$root" pkgima enforce log --policy /root/policy
+		[[ $output != *"$text"* ]]
+	done
+	cp "$policy" "$root/root/policy"
+	chgrp 777 "$root/ima/latch"
+	run -0 in_root "$root" pkgima enforce log --policy /root/policy
+	[[ $output != *"$text"* ]]
+	chgrp 0 "$root/ima/latch"
+	# A kernel with .ima keeps that anyway.
+	echo CONFIG_INTEGRITY_TRUSTED_KEYRING=y | tee -a "$root"/boot/config-* >/dev/null
+	run -0 in_root "$root" pkgima enforce log --policy /root/policy
+	[[ $output != *"$text"* ]]
 }
 
 @test "of the running system: without a known boot loader that is said, and so is what its boot was" {
